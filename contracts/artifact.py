@@ -1,0 +1,126 @@
+"""A compiled contract as checked in: read on first use, because a bot's start should not wait for it."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from errors import TestbedError
+
+AbiEntry = dict[str, Any]
+
+
+def abi_type(parameter: AbiEntry) -> str:
+    """The canonical type of a parameter: a struct is the tuple of its components."""
+    kind = str(parameter["type"])
+    if not kind.startswith("tuple"):
+        return kind
+    return f"({','.join(map(abi_type, parameter['components']))}){kind.removeprefix('tuple')}"
+
+
+def signature(entry: AbiEntry) -> str:
+    return f"{entry['name']}({','.join(map(abi_type, entry['inputs']))})"
+
+
+def decode_values(parameters: Sequence[AbiEntry], data: bytes) -> tuple[Any, ...]:
+    """The values in `data`, addresses in EIP-55. Raises eth_abi's DecodingError, a ValueError or so."""
+    types = [abi_type(parameter) for parameter in parameters]
+    return tuple(_readable(kind, value) for kind, value in zip(types, decode(types, data), strict=True))
+
+
+def _readable(kind: str, value: Any) -> Any:
+    return to_checksum_address(value) if kind == "address" else value
+
+
+class Artifact:
+    """What the compiler made of one contract.
+
+    Raises TestbedError where the file is missing or is not what the compile script writes.
+    """
+
+    def __init__(self, file: Path | Traversable) -> None:
+        self._file = file
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise TestbedError(
+                f"the compiled contract cannot be read: {error}",
+                where=str(self._file),
+                fix="Run `npm ci && npm run compile` in contracts/, or install the package again.",
+            ) from error
+        if not isinstance(content, dict):
+            raise TestbedError("not a compiled contract", where=str(self._file))
+        return content
+
+    @property
+    def abi(self) -> list[AbiEntry]:
+        return list(self._content["abi"])
+
+    @cached_property
+    def bytecode(self) -> bytes:
+        """What a creating transaction carries, before the constructor's arguments."""
+        return bytes.fromhex(self._content["bytecode"][2:])
+
+    @cached_property
+    def deployed_bytecode(self) -> bytes:
+        """What stands on the chain afterwards, with zeros where the immutables will be."""
+        return bytes.fromhex(self._content["deployedBytecode"][2:])
+
+    @cached_property
+    def immutable_references(self) -> tuple[tuple[int, int], ...]:
+        """(start, length) in bytes of each place of the deployed code that the constructor fills."""
+        places = [place for group in self._content["immutableReferences"].values() for place in group]
+        return tuple(sorted((int(place["start"]), int(place["length"])) for place in places))
+
+    @cached_property
+    def functions(self) -> dict[str, AbiEntry]:
+        return {entry["name"]: entry for entry in self.abi if entry["type"] == "function"}
+
+    @cached_property
+    def events(self) -> dict[str, AbiEntry]:
+        """Events by topic 0."""
+        return {
+            "0x" + keccak(text=signature(entry)).hex(): entry
+            for entry in self.abi
+            if entry["type"] == "event"
+        }
+
+    @cached_property
+    def errors(self) -> dict[bytes, AbiEntry]:
+        """Custom errors by selector."""
+        return {keccak(text=signature(entry))[:4]: entry for entry in self.abi if entry["type"] == "error"}
+
+    def encode_call(self, function: str, *arguments: Any) -> bytes:
+        entry = self.functions[function]
+        return keccak(text=signature(entry))[:4] + encode(list(map(abi_type, entry["inputs"])), arguments)
+
+    def encode_deployment(self, *arguments: Any) -> bytes:
+        entry = next(entry for entry in self.abi if entry["type"] == "constructor")
+        return self.bytecode + encode(list(map(abi_type, entry["inputs"])), arguments)
+
+    def decode_result(self, function: str, data: bytes) -> tuple[Any, ...]:
+        return decode_values(self.functions[function]["outputs"], data)
+
+    def is_deployed_code(self, code: bytes) -> bool:
+        """Whether `code`, as eth_getCode gives it, is this contract with whatever constructor arguments."""
+        if len(code) != len(self.deployed_bytecode):
+            return False
+        masked = bytearray(code)
+        for start, length in self.immutable_references:
+            masked[start : start + length] = bytes(length)
+        return bytes(masked) == self.deployed_bytecode
+
+
+ARTIFACT = Artifact(importlib.resources.files("contracts") / "artifacts" / "ETSC.json")

@@ -1,0 +1,229 @@
+"""Typed binding of ETSC: what to send (`chain.wallet.Call`) and what to ask (`chain.rpc.Read`).
+
+Units as on the chain: Wh, mE (thousandths of an elecoin), wei per mE, mE per kWh. Addresses come back in
+EIP-55.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import rlp
+from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.crypto import keccak
+
+from chain.rpc import BlockTag, Read, quantity
+from chain.wallet import Call
+from contracts.artifact import ARTIFACT, Artifact
+from contracts.events import Event, decode_log, name_text, topic_of
+from errors import TestbedError
+
+T = TypeVar("T")
+
+# Gas limits: about twice what a call has been measured to use, so that none ever runs out.
+_DEPLOY_GAS = 2_500_000
+_DEPLOY_GAS_PER_EDGE_SERVER = 60_000
+_GAS = {"empower": 160_000, "bindMeter": 160_000, "withdraw": 100_000}
+_DEFAULT_GAS = 110_000
+
+
+@dataclass(frozen=True)
+class User:
+    """power, generated, consumed, deficit, offered in Wh; coins in mE; meter is None until one is bound."""
+
+    name: str
+    registered: bool
+    gen_right: bool
+    trans_right: bool
+    power: int
+    coins: int
+    generated: int
+    consumed: int
+    deficit: int
+    offered: int
+    meter: str | None
+
+
+@dataclass(frozen=True)
+class EdgeServer:
+    """price in wei per mE (0 until its first slot), stock in mE, credit in wei."""
+
+    registered: bool
+    price: int
+    stock: int
+    credit: int
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The current slot; seller is None in slot 0, where no price is set yet."""
+
+    number: int
+    opened_at_block: int
+    seller: str | None
+    price: int
+
+
+def deployment(
+    administrator: str,
+    total_elecoins: int,
+    unit_power_price: int,
+    slot_deadline_blocks: int,
+    edge_servers: Sequence[str],
+    *,
+    artifact: Artifact = ARTIFACT,
+) -> Call:
+    """The creating call: total in mE, Q in mE per kWh; its address follows from `contract_address`."""
+    data = artifact.encode_deployment(
+        administrator, total_elecoins, unit_power_price, slot_deadline_blocks, list(edge_servers)
+    )
+    return Call(None, data, gas=_DEPLOY_GAS + _DEPLOY_GAS_PER_EDGE_SERVER * len(edge_servers))
+
+
+def contract_address(deployer: str, nonce: int) -> str:
+    """Where the contract created by that transaction of `deployer` stands (yellow paper, eq. 85)."""
+    return to_checksum_address(keccak(rlp.encode([to_canonical_address(deployer), nonce]))[12:])
+
+
+def is_deployed_code(code: bytes) -> bool:
+    """Whether the code at an address is this ETSC, whatever it was constructed with."""
+    return ARTIFACT.is_deployed_code(code)
+
+
+class Etsc:
+    """One deployed ETSC. Nothing is sent or asked here: the caller's wallet and node do that."""
+
+    def __init__(self, address: str) -> None:
+        self.address = to_checksum_address(address)
+
+    # What to send.
+
+    def empower(self, name: str, user: str, gen_right: bool, trans_right: bool) -> Call:
+        """Raises TestbedError where the name is longer than 32 bytes."""
+        encoded = name.encode()
+        if len(encoded) > 32:
+            raise TestbedError(f"the name {name!r} has {len(encoded)} bytes; a name on chain has at most 32")
+        return self._call("empower", encoded, user, gen_right, trans_right)
+
+    def bind_meter(self, user: str, meter: str) -> Call:
+        return self._call("bindMeter", user, meter)
+
+    def open_slot(self, slot: int, price: int) -> Call:
+        """The price counts only from an edge server; anybody else's is ignored."""
+        return self._call("openSlot", slot, price)
+
+    def buy_token(self, edge_server: str, amount: int, max_price: int, price: int) -> Call:
+        """`price` is what the edge server asks now: amount·price wei are sent with the call."""
+        return self._call("buyToken", edge_server, amount, max_price, value=amount * price)
+
+    def offer(self, quantity_wh: int) -> Call:
+        return self._call("offer", quantity_wh)
+
+    def trade(self, retailer: str, quantity_wh: int) -> Call:
+        return self._call("trade", retailer, quantity_wh)
+
+    def generation(self, cumulative_wh: int) -> Call:
+        return self._call("generation", cumulative_wh)
+
+    def consumption(self, cumulative_wh: int) -> Call:
+        return self._call("consumption", cumulative_wh)
+
+    def withdraw(self) -> Call:
+        return self._call("withdraw")
+
+    def _call(self, function: str, *arguments: Any, value: int = 0) -> Call:
+        data = ARTIFACT.encode_call(function, *arguments)
+        return Call(self.address, data, value, _GAS.get(function, _DEFAULT_GAS))
+
+    # What to ask.
+
+    def user(self, account: str) -> Read[User]:
+        def read(values: tuple[Any, ...]) -> User:
+            (record,) = values
+            name, registered, gen_right, trans_right, *wh_and_coins, meter = record
+            power, coins, generated, consumed, deficit, offered = wh_and_coins
+            return User(
+                name_text(name),
+                registered,
+                gen_right,
+                trans_right,
+                power,
+                coins,
+                generated,
+                consumed,
+                deficit,
+                offered,
+                _address_or_none(meter),
+            )
+
+        return self._read("user", read, account)
+
+    def edge_server(self, account: str) -> Read[EdgeServer]:
+        return self._read("edgeServer", lambda values: EdgeServer(*values[0]), account)
+
+    def slot(self) -> Read[Slot]:
+        def read(values: tuple[Any, ...]) -> Slot:
+            number, opened_at_block, seller, price = values
+            return Slot(number, opened_at_block, _address_or_none(seller), price)
+
+        return self._read("slot", read)
+
+    def user_of(self, meter: str) -> Read[str | None]:
+        return self._read("userOf", lambda values: _address_or_none(values[0]), meter)
+
+    def administrator(self) -> Read[str]:
+        return self._read("administrator", lambda values: str(values[0]))
+
+    def total_elecoins(self) -> Read[int]:
+        """mE."""
+        return self._read("totalElecoins", _only_int)
+
+    def unit_power_price(self) -> Read[int]:
+        """Q in mE per kWh."""
+        return self._read("unitPowerPrice", _only_int)
+
+    def slot_deadline_blocks(self) -> Read[int]:
+        return self._read("slotDeadlineBlocks", _only_int)
+
+    def check_qualification(self, prosumer: str, retailer: str, quantity_wh: int) -> Read[int]:
+        """The cost in mE; where the trade would fail the node answers an RpcError (`reverts.revert_of`)."""
+        return self._read("checkQualification", _only_int, prosumer, retailer, quantity_wh)
+
+    def _read(self, function: str, decode: Callable[[tuple[Any, ...]], T], *arguments: Any) -> Read[T]:
+        data = "0x" + ARTIFACT.encode_call(function, *arguments).hex()
+
+        def read(result: str) -> T:
+            if result == "0x":
+                raise TestbedError(
+                    "no ETSC answers at this address",
+                    where=self.address,
+                    fix="Look whether the node is synchronised and the address is the deployed one.",
+                )
+            return decode(ARTIFACT.decode_result(function, bytes.fromhex(result[2:])))
+
+        return Read("eth_call", ({"to": self.address, "data": data},), read, at_block=True)
+
+    def events(self, from_block: int, to_block: BlockTag, *names: str) -> Read[list[Event]]:
+        """The contract's events in their order, of the named kinds or of all. Raises KeyError for no kind."""
+        wanted: dict[str, Any] = {
+            "address": self.address,
+            "fromBlock": quantity(from_block),
+            "toBlock": quantity(to_block) if isinstance(to_block, int) else to_block,
+        }
+        if names:
+            wanted["topics"] = [[topic_of(name) for name in names]]
+
+        def read(logs: list[dict[str, Any]]) -> list[Event]:
+            return [event for event in map(decode_log, logs) if event is not None]
+
+        return Read("eth_getLogs", (wanted,), read)
+
+
+def _only_int(values: tuple[Any, ...]) -> int:
+    return int(values[0])
+
+
+def _address_or_none(address: str) -> str | None:
+    return to_checksum_address(address) if int(address, 16) else None

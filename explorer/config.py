@@ -1,0 +1,217 @@
+"""What the explorer is told: one JSON file, read at the start and again whenever it changes."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from errors import TestbedError
+
+_CONSENSUS = ("clique", "pow")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of the testbed; `address` is its p2p listener as host:port."""
+
+    name: str
+    device: str
+    rpc_url: str
+    ws_url: str | None
+    ipc_path: str | None
+    address: str | None
+    sealer: bytes | None
+
+
+@dataclass(frozen=True)
+class Account:
+    address: bytes
+    name: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Config:
+    name: str
+    chain_id: int
+    listen: str
+    port: int
+    database: Path
+    consensus: str
+    contract: bytes | None
+    genesis_hash: bytes | None
+    nodes: tuple[Node, ...]
+    accounts: tuple[Account, ...]
+    allowed_hosts: tuple[str, ...]
+    by_address: dict[bytes, Account] = field(repr=False, compare=False)
+    by_sealer: dict[bytes, Node] = field(repr=False, compare=False)
+
+
+def load(path: Path) -> Config:
+    """Raises TestbedError that names the file, the key and what is allowed there."""
+    try:
+        document = json.loads(path.read_text())
+    except OSError as error:
+        raise TestbedError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except ValueError as error:
+        raise TestbedError(f"is not JSON: {error}", where=str(path)) from error
+    return _config(_Table(document, str(path)))
+
+
+def _config(table: _Table) -> Config:
+    consensus = table.text("consensus", default="clique")
+    if consensus not in _CONSENSUS:
+        raise table.wrong("consensus", consensus, "one of " + ", ".join(_CONSENSUS))
+    nodes = tuple(_node(row) for row in table.tables("nodes"))
+    accounts = tuple(
+        Account(_required(row, "address", 20), row.text("name"), row.text("role", default=""))
+        for row in table.tables("accounts")
+    )
+    config = Config(
+        name=table.text("name"),
+        chain_id=table.integer("chain_id", 1, 2**63 - 1),
+        listen=table.text("listen", default="127.0.0.1"),
+        port=table.integer("port", 0, 65535),
+        database=Path(table.text("database")),
+        consensus=consensus,
+        contract=table.octets("contract", 20),
+        genesis_hash=table.octets("genesis_hash", 32),
+        nodes=nodes,
+        accounts=accounts,
+        allowed_hosts=table.texts("allowed_hosts"),
+        by_address={account.address: account for account in accounts},
+        by_sealer={node.sealer: node for node in nodes if node.sealer is not None},
+    )
+    table.refuse_others()
+    return config
+
+
+def _node(row: _Table) -> Node:
+    node = Node(
+        name=row.text("name"),
+        device=row.text("device", default=""),
+        rpc_url=row.text("rpc_url"),
+        ws_url=row.optional_text("ws_url"),
+        ipc_path=row.optional_text("ipc_path"),
+        address=row.optional_text("address"),
+        sealer=row.octets("sealer", 20),
+    )
+    if not re.fullmatch(r"http://[^/\s]+(/\S*)?", node.rpc_url):
+        raise row.wrong("rpc_url", node.rpc_url, "an http:// address")
+    if node.address is not None and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", node.address):
+        raise row.wrong("address", node.address, "host:port")
+    row.refuse_others()
+    return node
+
+
+def _required(row: _Table, key: str, length: int) -> bytes:
+    octets = row.octets(key, length)
+    if octets is None:
+        raise row.wrong(key, None, f"0x and {2 * length} hexadecimal digits")
+    row.seen |= {"name", "role"}
+    row.refuse_others()
+    return octets
+
+
+class _Table:
+    """A JSON object whose keys are asked for by type, and which knows where it stands."""
+
+    def __init__(self, value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise TestbedError("must be a JSON object", where=where)
+        self.value = value
+        self.where = where
+        self.seen: set[str] = set()
+
+    def wrong(self, key: str, value: Any, allowed: str) -> TestbedError:
+        return TestbedError(f"{key} is {value!r}, but must be {allowed}", where=self.where)
+
+    def _take(self, key: str) -> Any:
+        self.seen.add(key)
+        return self.value.get(key)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._take(key)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str) or (not value and default is None):
+            raise self.wrong(key, value, "a text")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        return None if self._take(key) is None else self.text(key)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self._take(key) or []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.wrong(key, value, "a list of texts")
+        return tuple(value)
+
+    def integer(self, key: str, low: int, high: int) -> int:
+        value = self._take(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self.wrong(key, value, f"a whole number from {low} to {high}")
+        return value
+
+    def octets(self, key: str, length: int) -> bytes | None:
+        value = self._take(key)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not re.fullmatch(f"0x[0-9a-fA-F]{{{2 * length}}}", value):
+            raise self.wrong(key, value, f"0x and {2 * length} hexadecimal digits")
+        return bytes.fromhex(value[2:])
+
+    def tables(self, key: str) -> list[_Table]:
+        value = self._take(key) or []
+        if not isinstance(value, list):
+            raise self.wrong(key, value, "a list")
+        return [_Table(item, f"{self.where}: {key}[{index}]") for index, item in enumerate(value)]
+
+    def refuse_others(self) -> None:
+        for key in self.value.keys() - self.seen:
+            near = difflib.get_close_matches(key, self.seen, n=1)
+            raise TestbedError(
+                f"{key} is not a key here",
+                where=self.where,
+                fix=f"Did you mean {near[0]}?" if near else None,
+            )
+
+
+class Settings:
+    """The configuration as it stands now: the contract's address may become known after the start."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.current = load(path)
+        self.problem: str | None = None
+        self._stamp = self._stat()
+
+    def refresh(self) -> bool:
+        """Read the file again if it changed; whether the configuration changed.
+
+        A file that cannot be read leaves the last good configuration in place and says so in `problem`.
+        """
+        stamp = self._stat()
+        if stamp is None or stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            config = load(self._path)
+        except TestbedError as error:
+            self.problem = str(error)
+            return False
+        self.problem = None
+        changed = config != self.current
+        self.current = config
+        return changed
+
+    def _stat(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,1 @@
+"""What exists before the first block: keys, the genesis block, the DAG."""

@@ -1,0 +1,81 @@
+"""Accounts of a testbed: one mnemonic, standard derivation paths, keystores.
+
+Any wallet that takes a BIP-39 mnemonic finds the participants under m/44'/60'/0'/0/i, in the
+order of `participants`; the nodes' sealing keys are on a branch of their own, m/44'/60'/1'/0/j,
+because they play no part in the market.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_keyfile.keyfile import create_keyfile_json
+from eth_account import Account
+from eth_account.hdaccount import generate_mnemonic, key_from_seed, seed_from_mnemonic
+from eth_account.types import Language
+
+from errors import TestbedError
+
+PARTICIPANT_PATH = "m/44'/60'/0'/0/{}"
+SEALER_PATH = "m/44'/60'/1'/0/{}"
+
+# The password lies beside its keystore, so a slow key derivation would protect nothing and cost
+# a second of processor time for every dozen bots.
+_SCRYPT_WORK_FACTOR = 2
+
+
+@dataclass(frozen=True)
+class Key:
+    name: str
+    address: str
+    path: str
+    private_key: bytes
+
+
+def new_mnemonic() -> str:
+    """Twelve words (BIP-39) from the operating system's randomness."""
+    return generate_mnemonic(num_words=12, lang=Language.ENGLISH)
+
+
+def check_mnemonic(mnemonic: str) -> None:
+    """Raises TestbedError where the words are not a BIP-39 mnemonic."""
+    try:
+        seed_from_mnemonic(mnemonic, "")
+    except Exception as error:
+        raise TestbedError(f"not a BIP-39 mnemonic: {error}") from error
+
+
+def derive(mnemonic: str, path: str, names: list[str]) -> list[Key]:
+    """One key a name, at the path's indices 0, 1, … (BIP-32, BIP-44)."""
+    seed = seed_from_mnemonic(mnemonic, "")
+    keys = []
+    for index, name in enumerate(names):
+        private_key = key_from_seed(seed, path.format(index))
+        keys.append(Key(name, Account.from_key(private_key).address, path.format(index), private_key))
+    return keys
+
+
+def write_keystore(key: Key, directory: Path) -> None:
+    """`keystore.json` and `password`, mode 0600, in `directory`; left alone where they are whole."""
+    keystore, password = directory / "keystore.json", directory / "password"
+    if keystore.exists() and password.exists():
+        return
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    words = secrets.token_hex(16)
+    content = create_keyfile_json(
+        key.private_key, words.encode(), kdf="scrypt", iterations=_SCRYPT_WORK_FACTOR
+    )
+    _write_private(password, words)
+    _write_private(keystore, json.dumps(content))
+
+
+def _write_private(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    os.replace(temporary, path)

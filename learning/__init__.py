@@ -1,0 +1,1 @@
+"""Policies that decide prices and demands, and the keyed draws that make them repeatable."""

@@ -1,0 +1,117 @@
+"""The parameters of the game (Section II of the paper) and the presets for those that it lost."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass, fields, replace
+
+from errors import TestbedError
+
+
+def intentions(prosumers: int) -> tuple[float, ...]:
+    """w of the preset `interior` for any N: 0.1·linspace(1.07, 0.93, N), descending.
+
+    Raises TestbedError below one prosumer.
+    """
+    if prosumers < 1:
+        raise _refused("number of prosumers", prosumers, ">= 1")
+    step = (0.93 - 1.07) / max(1, prosumers - 1)
+    return tuple(0.1 * (1.07 + i * step) for i in range(prosumers))
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Symbols of the paper; the defaults are its own where it states them, else preset `interior`.
+
+    Money is in units of 1 ether, elecoins in units, electricity in kWh. Raises TestbedError for a value out
+    of its bounds.
+    """
+
+    theta: float = 100.0
+    """Conversion factor of a prosumer's services revenue, eq. (3)."""
+    eta: float = 0.3
+    """Conversion factor of a prosumer's payment, eq. (3)."""
+    k: float = 8.0
+    """The server's cost per kWh that it stands for, eq. (2)."""
+    Q: float = 0.6
+    """Price of electricity between prosumers, elecoins per kWh."""
+    w: tuple[float, ...] = intentions(8)
+    """Each prosumer's intention to use electricity, eq. (3); its length is N."""
+    p_min: float = 10.0
+    p_max: float = 45.0
+    """Bounds of the price of one elecoin."""
+    x_min: float = 0.0
+    x_max: float = 15.0
+    """Bounds of one prosumer's demand in one slot, elecoins."""
+    e_c: float = 0.0
+    """Electricity that the edge server itself consumes in a slot, kWh, eq. (2)."""
+    R_f: float = 200.0
+    """Fixed reward of a block, eq. (1)."""
+    r: float = 3.0
+    """Variable reward per unit of block size, eq. (1)."""
+    s: float = 200.0
+    """Size of a block, eq. (1)."""
+    lam: float = 0.01
+    """Propagation factor λ, eq. (1)."""
+    l: float = 1.0  # noqa: E741 - the paper's symbol
+    """Evaluation metric of the puzzle, eq. (1)."""
+    alpha: tuple[float, ...] = (1.0,)
+    """Computing power of each edge server, any unit; its length is M."""
+    seller: int = 0
+    """Which edge server sells the elecoins: an index into alpha."""
+
+    def __post_init__(self) -> None:
+        for name in ("w", "alpha"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, bool) or not isinstance(number, (int, float)):
+                    raise _refused(field.name, number, "a number")
+                if not math.isfinite(number):
+                    raise _refused(field.name, number, "finite")
+        for name in ("theta", "eta", "k", "Q", "p_min"):
+            _demand(name, getattr(self, name), getattr(self, name) > 0, "> 0")
+        for name in ("x_min", "e_c", "R_f", "r", "s", "lam", "l"):
+            _demand(name, getattr(self, name), getattr(self, name) >= 0, ">= 0")
+        _demand("p_max", self.p_max, self.p_max >= self.p_min, f">= p_min = {self.p_min}")
+        _demand("x_max", self.x_max, self.x_max >= self.x_min, f">= x_min = {self.x_min}")
+        for name, values in (("w", self.w), ("alpha", self.alpha)):
+            _demand(f"length of {name}", len(values), len(values) >= 1, ">= 1")
+            for index, value in enumerate(values):
+                _demand(f"{name}[{index}]", value, value > 0, "> 0")
+        in_range = isinstance(self.seller, int) and 0 <= self.seller < len(self.alpha)
+        _demand("seller", self.seller, in_range, f"a whole number in 0..{len(self.alpha) - 1}")
+
+    @property
+    def prosumers(self) -> int:
+        """N."""
+        return len(self.w)
+
+    def with_prosumers(self, prosumers: int) -> Parameters:
+        """The same game with N prosumers whose w spans the same range. Raises TestbedError below one."""
+        return replace(self, w=intentions(prosumers))
+
+
+def _demand(quantity: str, value: float, holds: bool, bound: str) -> None:
+    if not holds:
+        raise _refused(quantity, value, bound)
+
+
+def _refused(quantity: str, value: object, bound: str) -> TestbedError:
+    return TestbedError(f"{quantity} = {value!r} is not allowed: it must be {bound}")
+
+
+PRESETS: dict[str, Parameters] = {"interior": Parameters()}
+
+
+def preset(name: str) -> Parameters:
+    """Raises TestbedError, with a suggestion, for a name that is no preset."""
+    if name in PRESETS:
+        return PRESETS[name]
+    close = difflib.get_close_matches(name, PRESETS, n=1)
+    raise TestbedError(
+        f"unknown preset {name!r}, allowed: {', '.join(sorted(PRESETS))}",
+        fix=f"Did you mean {close[0]!r}?" if close else None,
+    )

@@ -1,0 +1,29 @@
+"""The utilities of both sides in the paper's units: equations (2) and (3).
+
+Each takes plain numbers, since an agent knows only its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+def prosumer_utility(elecoins: float, price: float, *, theta: float, eta: float, Q: float, w: float) -> float:
+    """U_p = θ·ln(x·w/Q + 1) − η·x·p, equation (3): all elecoins bought become electricity."""
+    return delivered_utility(elecoins / Q, elecoins, price, theta=theta, eta=eta, w=w)
+
+
+def delivered_utility(
+    delivered_kWh: float, elecoins: float, price: float, *, theta: float, eta: float, w: float
+) -> float:
+    """Equation (3) with the electricity that really arrived in place of x/Q, for where supply binds."""
+    return theta * math.log1p(delivered_kWh * w) - eta * elecoins * price
+
+
+def server_utility(
+    demands: Iterable[float], price: float, *, k: float, Q: float, e_c: float, mining_utility: float
+) -> float:
+    """U_e = U_m + p·Σx − k·(Σx/Q + e_c), equation (2)."""
+    total = math.fsum(demands)
+    return mining_utility + price * total - k * (total / Q + e_c)

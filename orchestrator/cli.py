@@ -1,0 +1,309 @@
+"""The command `testbed`.
+
+What a command needs is imported when it runs: `testbed --help` should cost no more than its own text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from errors import TestbedError, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.config import Config
+
+app = typer.Typer(
+    name="testbed",
+    help="A private Ethereum testbed for electricity markets: a real chain, a real contract, learning bots.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+images_app = typer.Typer(help="The container images of the testbed.", no_args_is_help=True)
+campaign_app = typer.Typer(help="Campaigns: slots of trading, and their reports.", no_args_is_help=True)
+app.add_typer(images_app, name="images")
+app.add_typer(campaign_app, name="campaign")
+
+EngineChoice = Literal["auto", "docker", "process"]
+Name = Annotated[str, typer.Option("--name", "-n", help="Which testbed.", metavar="NAME")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON value for programs.")]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def _epilog(*examples: str) -> str:
+    return "[bold]Example:[/bold] " + "   ".join(f"[cyan]{example}[/cyan]" for example in examples)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
+) -> None:
+    if debug:
+        os.environ["TESTBED_DEBUG"] = "1"
+
+
+@contextmanager
+def _progress(what: str, quiet: bool) -> Iterator[tuple[Any, Any]]:
+    """A spinner with what is being done; (report, show): one takes lines, the other steps of long work."""
+    from orchestrator.progress import progress_bar
+
+    if quiet or not err.is_terminal:
+        with progress_bar(err) as show:
+            yield (lambda _: None) if quiet else (lambda line: err.print(f"  {line}", style="dim")), show
+        return
+    with err.status(what) as status, progress_bar(err) as show:
+        yield (lambda line: status.update(f"{what}: {line}")), show
+
+
+@app.command(epilog=_epilog("testbed init", "testbed init market.yaml"))
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("testbed.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write a commented configuration, with every default in it."""
+    from importlib import resources
+
+    from orchestrator.store import write_atomic
+
+    if path.exists() and not force:
+        raise TestbedError("the file is there already", where=str(path), fix="`--force` writes over it.")
+    write_atomic(path.resolve(), resources.files("orchestrator").joinpath("testbed.yaml").read_text())
+    out.print(f"{path} written; `testbed up --config {path}` starts it.")
+
+
+@app.command(epilog=_epilog("testbed up", "testbed up --name pow --consensus pow --engine process"))
+def up(
+    name: Name = "default",
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="A testbed.yaml; without it: the profile `paper`.")
+    ] = None,
+    engine: Annotated[EngineChoice, typer.Option(help="What runs the nodes.")] = "auto",
+    consensus: Annotated[
+        Literal["clique", "pow"] | None, typer.Option(help="Overrides the configuration's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a testbed, or continue where a start was cut short: chain, contract, participants, explorer."""
+    from orchestrator.up import up as start
+
+    with _progress(f"starting {name}", as_json) as (report, show):
+        testbed = start(name, _read_config(name, config, consensus), engine, report, show)
+    _print_status(testbed, as_json)
+
+
+def _read_config(name: str, path: Path | None, consensus: str | None) -> Config | None:
+    """None: what the testbed has, or the profile."""
+    from orchestrator import store
+    from orchestrator.config import Config, load_config, parse_config
+
+    if path is None and consensus is None:
+        return None
+    if path is not None:
+        base = load_config(path)
+    else:
+        state = store.load(name)
+        base = Config() if state is None else parse_config(state.config, where=name)
+    if consensus is None:
+        return base
+    chain = base.chain.model_copy(update={"consensus": consensus})
+    return base.model_copy(update={"chain": chain})
+
+
+@app.command(epilog=_epilog("testbed down"))
+def down(name: Name = "default") -> None:
+    """Stop a testbed and keep its state: `testbed up` goes on with the same chain."""
+    from orchestrator.up import down as stop
+
+    with err.status(f"stopping {name}"):
+        stop(name)
+    out.print(f"{name} is stopped; its chain is kept. `testbed up --name {name}` goes on with it.")
+
+
+@app.command(epilog=_epilog("testbed destroy --yes"))
+def destroy(
+    name: Name = "default",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a testbed with its chain, containers, processes and files."""
+    from orchestrator.up import destroy as remove
+
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(f"destroying {name} needs `--yes` where nobody can be asked")
+        typer.confirm(f"Remove {name} with its chain, keys and reports?", abort=True)
+    with err.status(f"removing {name}"):
+        there_was = remove(name)
+    out.print(f"{name} is gone." if there_was else f"There is no testbed {name!r}.")
+
+
+@app.command(epilog=_epilog("testbed status", "testbed status --json"))
+def status(name: Name = "default", as_json: AsJson = False) -> None:
+    """Show the nodes, the contract and where the explorer is."""
+    from orchestrator.up import open_testbed
+
+    _print_status(open_testbed(name), as_json)
+
+
+def _print_status(testbed: Any, as_json: bool) -> None:
+    from orchestrator.status import status_of
+    from orchestrator.tables import show_status
+
+    current = status_of(testbed)
+    if as_json:
+        print(json.dumps(current.to_json()))
+    else:
+        show_status(out, current)
+
+
+@app.command(epilog=_epilog("testbed logs laptop-a", "testbed logs explorer -f"))
+def logs(
+    service: Annotated[str, typer.Argument(metavar="NAME_OF_SERVICE", help="A node, `explorer`, or a bot.")],
+    name: Name = "default",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+) -> None:
+    """Print what a node, the explorer or a bot said."""
+    from orchestrator.up import open_testbed
+
+    for line in open_testbed(name).engine.logs(service, follow):
+        print(line, flush=follow)
+
+
+@app.command(epilog=_epilog("testbed accounts", "testbed accounts --secrets --json"))
+def accounts(
+    name: Name = "default",
+    secrets: Annotated[bool, typer.Option("--secrets", help="Show the mnemonic and private keys.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the participants with addresses, derivation paths and balances."""
+    from orchestrator.accounts import accounts_of
+    from orchestrator.tables import show_accounts
+    from orchestrator.up import open_testbed
+
+    listing = accounts_of(open_testbed(name), secrets)
+    if as_json:
+        print(json.dumps(listing))
+    else:
+        show_accounts(out, listing)
+
+
+@app.command(epilog=_epilog("testbed console laptop-a"))
+def console(
+    node: Annotated[str, typer.Argument(help="Which node.")] = "laptop-a", name: Name = "default"
+) -> None:
+    """Open Geth's own JavaScript console on a node."""
+    from orchestrator.up import open_testbed
+
+    testbed = open_testbed(name)
+    names = [each.name for each in testbed.plan.nodes]
+    if node not in names:
+        raise TestbedError(f"there is no node {node!r}", fix=f"The nodes are {', '.join(names)}.")
+    command = testbed.engine.console(testbed.plan.node(node))
+    os.execvp(command[0], command)
+
+
+@images_app.command("build", epilog=_epilog("testbed images build"))
+def images_build() -> None:
+    """Make sure that the container images are on this machine: pulled, or built where no registry answers."""
+    from orchestrator.images import ensure_images
+
+    with _progress("images", False) as (report, _):
+        images = ensure_images(report)
+    out.print(f"geth      {images.geth}\nservices  {images.services}")
+
+
+@app.command(epilog=_epilog("testbed doctor"))
+def doctor(as_json: AsJson = False) -> None:
+    """Check what this machine has, and say what to do about what it lacks."""
+    from orchestrator.doctor import examine
+    from orchestrator.tables import show_findings
+
+    findings = examine()
+    if as_json:
+        print(json.dumps([finding.to_json() for finding in findings]))
+    else:
+        show_findings(out, findings)
+    if any(finding.verdict == "bad" for finding in findings):
+        raise typer.Exit(3)
+
+
+@campaign_app.command(
+    "run", epilog=_epilog("testbed campaign run --slots 10", "testbed campaign run --from report.json")
+)
+def campaign_run(
+    name: Name = "default",
+    slots: Annotated[int | None, typer.Option(min=1, help="How many slots.")] = None,
+    policy: Annotated[
+        Literal["equilibrium", "random"] | None, typer.Option(help="What prosumers and edge server play.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of all random draws.")] = None,
+    repeat: Annotated[
+        Path | None, typer.Option("--from", help="Repeat the campaign of a report.json: the same decisions.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the bots trade for some slots, audit the chain, and write a report."""
+    from orchestrator.campaign import Order, order_from_report, run_campaign
+    from orchestrator.tables import campaign_progress, show_campaign
+    from orchestrator.up import open_testbed
+
+    testbed = open_testbed(name)
+    if repeat is not None:
+        if (slots, policy, seed) != (None, None, None):
+            raise UsageError("--from takes slots, policy and seed from the report: leave them out")
+        order = order_from_report(repeat, testbed)
+    else:
+        defaults = testbed.config.campaign
+        order = Order(
+            slots=slots or defaults.slots,
+            policy=policy or defaults.policy,
+            seed=defaults.seed if seed is None else seed,
+        )
+    with campaign_progress(err, quiet=as_json) as progress:
+        summary = run_campaign(name, order, progress)
+    if as_json:
+        print(json.dumps(summary.to_json()))
+    else:
+        show_campaign(out, summary, testbed.plan.explorer_url)
+    if not summary.audit.ok:
+        raise TestbedError("the conservation audit failed", where=str(summary.report_dir))
+
+
+def main() -> None:
+    """Run a command line; a TestbedError becomes a message and its exit code."""
+    # Docker's client and `timeout` end us with SIGTERM: clean up as for Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except TestbedError as error:
+        if os.environ.get("TESTBED_DEBUG"):
+            raise
+        err.print("[bold red]Error:[/bold red] ", end="")
+        err.print(str(error), markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("\nInterrupted. The same command goes on from here.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

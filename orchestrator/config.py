@@ -1,0 +1,191 @@
+"""The configuration of a testbed: `testbed.yaml`, validated, with every default visible.
+
+With no file the built-in profile `paper` holds: the defaults below. They mirror the paper's
+Section IV; what the paper does not give is marked as an assumption.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from errors import TestbedError
+
+NAME_PATTERN = r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?"
+Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
+Consensus = Literal["clique", "pow"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class NodeConfig(_Section):
+    """One Geth node, which is one edge server."""
+
+    name: Name
+    device: str = Field("", max_length=120)
+    # PassMark CPU mark of the device's processor: the ratio between nodes is that of their quotas.
+    score: int = Field(1000, ge=1, le=1_000_000)
+    memory_gb: float = Field(2.0, ge=0.25, le=1024)
+    miner_threads: int = Field(1, ge=1, le=64)
+
+
+class ChainConfig(_Section):
+    consensus: Consensus = "clique"
+    period_seconds: int = Field(1, ge=1, le=60)
+    # The share of the host's processors that the nodes get together; the rest is for bots and explorer.
+    cpu_share: float = Field(0.8, gt=0, le=1)
+    cache_mb: int = Field(64, ge=16, le=65_536)
+
+
+class MarketConfig(_Section):
+    """The game's parameters in the paper's symbols; the preset's values where left out."""
+
+    preset: Literal["interior"] = "interior"
+    prosumers: int = Field(8, ge=1, le=200)
+    retailers: int = Field(2, ge=1, le=50)
+    theta: float | None = Field(None, gt=0)
+    eta: float | None = Field(None, gt=0)
+    k: float | None = Field(None, gt=0)
+    Q: float | None = Field(None, gt=0)
+    w: list[Annotated[float, Field(gt=0)]] | None = Field(None, min_length=1)
+    p_min: float | None = Field(None, gt=0)
+    p_max: float | None = Field(None, gt=0)
+    x_min: float | None = Field(None, ge=0)
+    x_max: float | None = Field(None, gt=0)
+    e_c: float | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _one_w_each(self) -> MarketConfig:
+        if self.w is not None and len(self.w) != self.prosumers:
+            raise ValueError(f"w has {len(self.w)} values, prosumers is {self.prosumers}: give one w each")
+        return self
+
+
+class CampaignConfig(_Section):
+    """What a campaign plays, and for how many slots the chain is funded."""
+
+    slots: int = Field(10, ge=1, le=1_000_000)
+    policy: Literal["equilibrium", "random"] = "equilibrium"
+    seed: int = Field(1, ge=0, le=2**63 - 1)
+    # Slots that this chain can play in its life: fixes the elecoins and the ether of the genesis.
+    declared_slots: int = Field(10_000, ge=1, le=1_000_000)
+    # Blocks that the edge server waits for a silent prosumer before it opens the next slot.
+    wait_blocks: int = Field(4, ge=1, le=1000)
+    # Blocks after which anyone may open the next slot at the old price.
+    slot_deadline_blocks: int = Field(12, ge=2, le=10_000)
+
+    @model_validator(mode="after")
+    def _deadline_after_wait(self) -> CampaignConfig:
+        if self.slot_deadline_blocks <= self.wait_blocks:
+            raise ValueError(
+                f"slot_deadline_blocks is {self.slot_deadline_blocks}: it must be above wait_blocks,"
+                f" which is {self.wait_blocks}"
+            )
+        return self
+
+
+class ExplorerConfig(_Section):
+    # None: a free port.
+    port: int | None = Field(None, ge=1024, le=65_535)
+
+
+def _paper_nodes() -> list[NodeConfig]:
+    # The VM's processor is not named in the paper; its score is an assumption: half of laptop-a's.
+    return [
+        NodeConfig(name="laptop-a", device="laptop, i7-7500U, 8 GB", score=3700, memory_gb=8),
+        NodeConfig(name="laptop-b", device="laptop, i5-10210U, 16 GB", score=6500, memory_gb=16),
+        NodeConfig(name="vm", device="virtual machine, 2 GB, 30 GB disk", score=1850, memory_gb=2),
+    ]
+
+
+class Config(_Section):
+    """Everything that `testbed.yaml` may say."""
+
+    chain: ChainConfig = ChainConfig.model_validate({})
+    nodes: list[NodeConfig] = Field(default_factory=_paper_nodes, min_length=1, max_length=21)
+    # The node whose edge server sells elecoins; the others only mine.
+    selling: Name | None = None
+    market: MarketConfig = MarketConfig.model_validate({})
+    campaign: CampaignConfig = CampaignConfig.model_validate({})
+    explorer: ExplorerConfig = ExplorerConfig.model_validate({})
+    # A BIP-39 mnemonic for all accounts; None: a new one.
+    mnemonic: str | None = None
+
+    @model_validator(mode="after")
+    def _names(self) -> Config:
+        names = [node.name for node in self.nodes]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"nodes: two nodes are called {name!r}; names must differ")
+            if name == "explorer" or re.match(r"(edge-server|prosumer|retailer|meter)-", name):
+                raise ValueError(f"nodes: {name!r} is the name of a participant; choose another")
+        if self.selling is not None and self.selling not in names:
+            raise ValueError(f"selling is {self.selling!r}; it must be a node: {', '.join(names)}")
+        return self
+
+    @property
+    def selling_node(self) -> str:
+        return self.selling or self.nodes[0].name
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in a YAML file. Raises TestbedError naming file, key, value and what is allowed."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TestbedError(
+            f"the configuration cannot be read: {error}", where=str(path), fix="`testbed init` writes one."
+        ) from error
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise TestbedError(f"not valid YAML: {error}", where=str(path)) from error
+    return parse_config({} if content is None else content, where=str(path))
+
+
+def parse_config(content: Any, *, where: str) -> Config:
+    """A configuration from plain data. Raises TestbedError with one line a mistake."""
+    if not isinstance(content, dict):
+        raise TestbedError(f"expected keys and values, found {type(content).__name__}", where=where)
+    try:
+        return Config.model_validate(content)
+    except ValidationError as error:
+        raise TestbedError(f"\n{where}: ".join(_explain(error)), where=where) from error
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    for mistake in error.errors(include_url=False):
+        key = ".".join(str(part) for part in mistake["loc"])
+        if mistake["type"] == "extra_forbidden":
+            yield f"{key}: unknown key{_did_you_mean(mistake['loc'])}"
+        elif mistake["type"] == "value_error":
+            yield f"{key + ': ' if key else ''}{mistake['ctx']['error']}"
+        else:
+            yield f"{key}: is {mistake['input']!r}, but {_allowed(mistake)}"
+
+
+def _allowed(mistake: Any) -> str:
+    if mistake["type"] == "string_pattern_mismatch":
+        return "allowed are 1 to 24 of a-z, 0-9 and -, beginning with a letter"
+    text: str = mistake["msg"]
+    return text.replace("Input should", "it should", 1).replace("List should", "the list should", 1)
+
+
+def _did_you_mean(location: tuple[int | str, ...]) -> str:
+    model: Any = Config
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        model = annotation.__args__[0] if hasattr(annotation, "__args__") else annotation
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""The engines, each in a file that nothing but `orchestrator.engine` imports."""

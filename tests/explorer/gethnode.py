@@ -1,0 +1,169 @@
+"""Real Geth nodes for the explorer's tests: one clique signer's key may sit in several of them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_keyfile.keyfile import create_keyfile_json
+from eth_utils.crypto import keccak
+
+from chain.rpc import HttpRpc, IpcRpc, RpcUnreachable, block_number, nonce_of
+from chain.wallet import Call, Fees, Wallet
+from genesis.block import genesis_block
+from orchestrator.geth import find_geth
+
+CHAIN_ID = 40506
+FEES = Fees(20 * 10**9, 2 * 10**9)
+_PATIENCE_SECONDS = 60.0
+
+
+def wallet(name: str) -> Wallet:
+    return Wallet(keccak(text=f"a key for the explorer's tests only: {name}"))
+
+
+SEALER = wallet("sealer")
+RICH = tuple(wallet(f"rich {index}") for index in range(24))
+
+
+def wait_until(condition: Callable[[], bool], what: str, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    """Polls; fails the test where the condition does not come true."""
+    deadline = time.monotonic() + patience_seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {patience_seconds:.0f} s for {what}"
+        time.sleep(0.01)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listening.getsockname()[1] for listening in sockets]
+    for listening in sockets:
+        listening.close()
+    return ports
+
+
+def genesis(period_seconds: int = 0, timestamp: int | None = None) -> dict[str, Any]:
+    return genesis_block(
+        chain_id=CHAIN_ID,
+        timestamp=int(time.time()) if timestamp is None else timestamp,
+        allocation_wei={each.address: 10**24 for each in RICH},
+        clique_signers=[SEALER.address],
+        clique_period_seconds=period_seconds,
+    )
+
+
+@dataclass
+class GethNode:
+    """One node in one directory; its ports stay the same over a restart."""
+
+    directory: Path
+    http: int
+    ws: int
+    p2p: int
+    auth: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def create(cls, directory: Path, block: dict[str, Any]) -> GethNode:
+        (directory / "keystore").mkdir(parents=True)
+        (directory / "genesis.json").write_text(json.dumps(block))
+        (directory / "password").write_text("sealer")
+        key = bytes(keccak(text="a key for the explorer's tests only: sealer"))
+        keyfile = create_keyfile_json(key, b"sealer", kdf="scrypt", iterations=2)
+        (directory / "keystore" / "sealer.json").write_text(json.dumps(keyfile))
+        http, ws, p2p, auth = free_ports(4)
+        node = cls(directory, http, ws, p2p, auth)
+        command = [*node._geth(), "init", str(directory / "genesis.json")]
+        subprocess.run(command, check=True, capture_output=True)
+        return node
+
+    def _geth(self) -> list[str]:
+        return [str(find_geth(print)), "--datadir", str(self.directory)]
+
+    @property
+    def rpc_url(self) -> str:
+        return f"http://127.0.0.1:{self.http}"
+
+    @property
+    def ipc_path(self) -> str:
+        return str(self.directory / "geth.ipc")
+
+    def start(self) -> None:
+        command = [*self._geth(), "--networkid", str(CHAIN_ID), "--nodiscover", "--nat", "none"]
+        command += ["--port", str(self.p2p), "--authrpc.port", str(self.auth), "--maxpeers", "5"]
+        command += ["--http", "--http.port", str(self.http), "--ws", "--ws.port", str(self.ws)]
+        command += ["--gcmode", "archive", "--syncmode", "full", "--cache", "64", "--verbosity", "3"]
+        command += ["--mine", "--miner.etherbase", SEALER.address, "--unlock", SEALER.address]
+        command += ["--password", str(self.directory / "password"), "--allow-insecure-unlock"]
+        with (self.directory / "geth.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_until(self._answers, "Geth to answer over HTTP and IPC")
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.directory / "geth.log").read_text()[-2000:]
+        try:
+            with IpcRpc(self.ipc_path) as ipc, HttpRpc(self.rpc_url) as rpc:
+                ipc.fetch(block_number())
+                rpc.fetch(block_number())
+        except RpcUnreachable:
+            return False
+        return True
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(60)
+            self.process = None
+
+    def ask(self, method: str, *params: Any) -> Any:
+        with IpcRpc(self.ipc_path, timeout_seconds=20) as ipc:
+            return ipc.request(method, *params)
+
+    def height(self) -> int:
+        return int(self.ask("eth_blockNumber"), 16)
+
+    def head_hash(self) -> str:
+        return str(self.ask("eth_getBlockByNumber", "latest", False)["hash"])
+
+    def send(self, signer: Wallet, *calls: Call) -> list[str]:
+        """Sends the calls in their order and waits until they are mined; the transactions' hashes."""
+        with HttpRpc(self.rpc_url) as rpc:
+            nonce = rpc.fetch(nonce_of(signer.address))
+            signed = [signer.sign(call, nonce + at, CHAIN_ID, FEES) for at, call in enumerate(calls)]
+            for transaction in signed:
+                rpc.request("eth_sendRawTransaction", transaction.raw)
+            wait_until(
+                lambda: rpc.fetch(nonce_of(signer.address)) >= nonce + len(signed), "transactions to be mined"
+            )
+        return [transaction.hash for transaction in signed]
+
+    def grow(self, blocks: int, signer: Wallet, value: int = 1) -> None:
+        """At least so many blocks more, each with a transfer: the chain seals when it has one."""
+        goal = self.height() + blocks
+        while self.height() < goal:
+            self.send(signer, Call(RICH[-1].address, b"", value))
+
+    def rewind(self, height: int) -> None:
+        self.ask("debug_setHead", hex(height))
+
+
+def peer(one: GethNode, other: GethNode) -> None:
+    one.ask("admin_addPeer", other.ask("admin_nodeInfo")["enode"].split("@")[0] + f"@127.0.0.1:{other.p2p}")
+
+
+def chain_of(node: GethNode) -> Iterable[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Every block of the node with its transactions, and its receipts."""
+    with HttpRpc(node.rpc_url, 30) as rpc:
+        for number in range(rpc.fetch(block_number()) + 1):
+            block = rpc.request("eth_getBlockByNumber", hex(number), True)
+            receipts = rpc.batch(
+                [("eth_getTransactionReceipt", [tx["hash"]]) for tx in block["transactions"]]
+            )
+            yield block, receipts

@@ -1,0 +1,246 @@
+"""The explorer as a real process, and its index compared with the chain row by row."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chain.clique import sealer_of
+from tests.explorer.gethnode import CHAIN_ID, SEALER, GethNode, chain_of, free_ports, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Page:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+@dataclass
+class Explorer:
+    """One explorer and its directory."""
+
+    directory: Path
+    config: dict[str, Any]
+    process: subprocess.Popen[bytes] | None = None
+    log: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = self.directory / "explorer.log"
+        self.write_config()
+
+    @property
+    def index(self) -> Path:
+        return Path(self.config["database"])
+
+    def write_config(self, **changes: Any) -> None:
+        self.config.update(changes)
+        path = self.directory / "explorer.json"
+        path.with_suffix(".new").write_text(json.dumps(self.config))
+        path.with_suffix(".new").rename(path)
+
+    def start(self) -> None:
+        self.launch()
+        wait_until(self._answers, "the explorer to answer")
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "explorer",
+                    "serve",
+                    "--config",
+                    str(self.directory / "explorer.json"),
+                ],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=log,
+                stderr=log,
+            )
+        return self.process
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return self.get("/health").status == 200
+        except OSError:
+            return False
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.terminate()
+        code = self.process.wait(20)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(20)
+            self.process = None
+
+    def get(self, path: str, host: str | None = None) -> Page:
+        connection = http.client.HTTPConnection("127.0.0.1", self.config["port"], timeout=20)
+        with closing(connection):
+            connection.request("GET", path, headers={} if host is None else {"Host": host})
+            answer = connection.getresponse()
+            headers = {key.lower(): value for key, value in answer.getheaders()}
+            return Page(answer.status, headers, answer.read().decode())
+
+    def health(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.get("/health").text)
+        return answer
+
+    def wait_for(self, node: GethNode) -> None:
+        """Until the index stands at the node's head, by hash."""
+        wait_until(lambda: self.tip() == node.head_hash(), "the index to reach the head")
+
+    def tip(self) -> str | None:
+        if not self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'blocks'"):
+            return None
+        rows = self.rows("SELECT hash FROM blocks WHERE canonical ORDER BY number DESC LIMIT 1")
+        return "0x" + rows[0]["hash"].hex() if rows else None
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        with closing(sqlite3.connect(self.index, timeout=20)) as connection:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(sql, values).fetchall()
+
+
+def configuration(directory: Path, *nodes: GethNode, **changes: Any) -> dict[str, Any]:
+    return {
+        "name": "tests",
+        "chain_id": CHAIN_ID,
+        "listen": "127.0.0.1",
+        "port": free_ports(1)[0],
+        "database": str(directory / "index.sqlite"),
+        "contract": None,
+        "genesis_hash": None,
+        "consensus": "clique",
+        "nodes": [
+            {
+                "name": f"node-{number}",
+                "device": f"device of node-{number}",
+                "rpc_url": node.rpc_url,
+                "ws_url": f"ws://127.0.0.1:{node.ws}",
+                "ipc_path": node.ipc_path,
+                "address": f"127.0.0.1:{node.p2p}",
+                "sealer": SEALER.address if number == 1 else None,
+            }
+            for number, node in enumerate(nodes, 1)
+        ],
+        "accounts": [],
+        "allowed_hosts": [],
+        **changes,
+    }
+
+
+def octets(text: str | None) -> bytes | None:
+    return None if text is None else bytes.fromhex(text[2:])
+
+
+def differences(explorer: Explorer, node: GethNode) -> list[str]:
+    """What the canonical rows of the index say otherwise than the node; both must stand still."""
+    wrong: list[str] = []
+    expected: dict[str, list[tuple[Any, ...]]] = {"blocks": [], "transactions": [], "logs": []}
+    for block, receipts in chain_of(node):
+        _expect(expected, block, receipts)
+    canonical = "JOIN blocks b ON b.id = x.block_id WHERE b.canonical"
+    found = {
+        "blocks": explorer.rows(
+            "SELECT number, hash, parent_hash, timestamp, sealer, difficulty, gas_limit, gas_used, "
+            "base_fee_wei, size, extra_data, state_root, transactions, uncles "
+            "FROM blocks WHERE canonical ORDER BY number"
+        ),
+        "transactions": explorer.rows(
+            "SELECT x.number, position, x.hash, b.hash, sender, recipient, created, nonce, value_wei, "
+            "x.gas_limit, x.gas_used, gas_price_wei, type, status, input "
+            f"FROM transactions x {canonical} ORDER BY x.number, position"
+        ),
+        "logs": explorer.rows(
+            "SELECT x.number, log_index, position, b.hash, address, topic0, topic1, topic2, topic3, data "
+            f"FROM logs x {canonical} ORDER BY x.number, log_index"
+        ),
+    }
+    for table, rows in found.items():
+        told = [tuple(row) for row in rows]
+        if len(told) != len(expected[table]):
+            wrong.append(f"{len(told)} {table} for {len(expected[table])} on the chain")
+        wrong += [
+            f"{table}: {one} for {other}"
+            for one, other in zip(told, expected[table], strict=False)
+            if one != other
+        ]
+    return wrong
+
+
+def _expect(
+    expected: dict[str, list[tuple[Any, ...]]], block: dict[str, Any], receipts: list[dict[str, Any]]
+) -> None:
+    def number(key: str, of: dict[str, Any] = block) -> int:
+        return int(of[key], 16)
+
+    expected["blocks"].append(
+        (
+            number("number"),
+            octets(block["hash"]),
+            octets(block["parentHash"]),
+            number("timestamp"),
+            None if number("number") == 0 else octets(sealer_of(block)),
+            str(number("difficulty")),
+            number("gasLimit"),
+            number("gasUsed"),
+            str(number("baseFeePerGas")),
+            number("size"),
+            octets(block["extraData"]),
+            octets(block["stateRoot"]),
+            len(block["transactions"]),
+            len(block["uncles"]),
+        )
+    )
+    for position, (tx, receipt) in enumerate(zip(block["transactions"], receipts, strict=True)):
+        expected["transactions"].append(
+            (
+                number("number"),
+                position,
+                octets(tx["hash"]),
+                octets(block["hash"]),
+                octets(tx["from"]),
+                octets(tx["to"]),
+                octets(receipt["contractAddress"]),
+                number("nonce", tx),
+                str(number("value", tx)),
+                number("gas", tx),
+                number("gasUsed", receipt),
+                str(number("effectiveGasPrice", receipt)),
+                number("type", tx),
+                number("status", receipt),
+                octets(tx["input"]),
+            )
+        )
+        for log in receipt["logs"]:
+            topics = [octets(topic) for topic in log["topics"]]
+            expected["logs"].append(
+                (
+                    number("number"),
+                    number("logIndex", log),
+                    position,
+                    octets(block["hash"]),
+                    octets(log["address"]),
+                    *(topics + [None] * (4 - len(topics))),
+                    octets(log["data"]),
+                )
+            )
