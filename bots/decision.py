@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chain.call import Call
 from chain.rpc import Read
-from chain.wallet import Call
 
 
 @dataclass(frozen=True)

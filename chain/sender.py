@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chain.call import Call
 from chain.rpc import HttpRpc, RpcError, RpcUnreachable
-from chain.wallet import Call, Fees, Signed, Wallet
+from chain.wallet import Fees, Signed, Wallet
 
 # What a node says of a transaction that it has, or has already mined: not a failure here.
 _ALREADY_THERE = ("already known", "nonce too low", "replacement transaction underpriced")

@@ -10,17 +10,8 @@ from typing import Any
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from chain.call import Call
 from errors import TestbedError
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a transaction does: to is None where it creates a contract; value in wei."""
-
-    to: str | None
-    data: bytes
-    value: int = 0
-    gas: int = 200_000
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import rlp
 from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.crypto import keccak
 
+from chain.call import Call
 from chain.rpc import BlockTag, Read, quantity
-from chain.wallet import Call
 from contracts.artifact import ARTIFACT, Artifact
 from contracts.events import Event, decode_log, name_text, topic_of
 from errors import TestbedError

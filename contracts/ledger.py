@@ -16,7 +16,8 @@ from errors import TestbedError
 
 # Big enough that a round trip does not count, small enough for any node's limit on an answer.
 _BATCH = 100
-# Ommers' rewards, yellow paper eq. 175: (8 - age) / 8 for its miner, 1/32 for each to who includes it.
+# Rewards for ommers (yellow paper, "Reward Application"): 1 - age/8 of a block's reward to who mined one,
+# 1/32 to who included it.
 _OMMER_PARTS = 8
 _INCLUSION_PARTS = 32
 
@@ -134,9 +135,12 @@ def _enter_rewards(ledger: Ledger, rpc: Rpc, header: Json, sealer: str, reward_w
     _reward(ledger, sealer, reward_wei + len(ommers) * (reward_wei // _INCLUSION_PARTS))
     for ommer in ommers:
         age = number - from_quantity(ommer["number"])
-        _reward(
-            ledger, to_checksum_address(ommer["miner"]), (_OMMER_PARTS - age) * reward_wei // _OMMER_PARTS
-        )
+        _reward(ledger, to_checksum_address(ommer["miner"]), ommer_reward(age, reward_wei))
+
+
+def ommer_reward(age: int, reward_wei: int) -> int:
+    """What the miner of an ommer gets that is included `age` (1 to 6) blocks above it."""
+    return (_OMMER_PARTS - age) * reward_wei // _OMMER_PARTS
 
 
 def _reward(ledger: Ledger, account: str, wei: int) -> None:

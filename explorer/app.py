@@ -22,6 +22,8 @@ from explorer.nodes import Watches
 from explorer.site import Site, site_of
 from explorer.state import State
 
+_END_SECONDS = 1.0
+
 
 def application(settings: Settings, database: Database, state: State) -> Starlette:
     """The explorer as an ASGI application; its indexer runs from startup to shutdown."""
@@ -38,6 +40,9 @@ def application(settings: Settings, database: Database, state: State) -> Starlet
         state.close()
         indexer.stop()
         watches.stop()
+        indexer.join(_END_SECONDS)
+        if not indexer.is_alive():  # else it waits for a node, and the write-ahead log keeps what is written
+            database.close()
 
     app = Starlette(
         routes=[

@@ -172,9 +172,10 @@ class Database:
         number = 1
         while (aside := self.path.with_name(f"{self.path.stem}.aside-{number}{self.path.suffix}")).exists():
             number += 1
-        self.path.rename(aside)
-        for suffix in ("-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        # The write-ahead log is there where another process holds the file open: it belongs to the index.
+        for suffix in ("-wal", "-shm", ""):
+            if (part := self.path.with_name(self.path.name + suffix)).exists():
+                part.rename(aside.with_name(aside.name + suffix))
         self.notices.append(f"The former index was set aside as {aside.name}: {why}.")
 
     def close(self) -> None:

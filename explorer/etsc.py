@@ -149,7 +149,7 @@ def _decode_inputs(name: str, inputs: list[dict[str, Any]], data: bytes) -> Deco
 
 
 def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower().strip("_")
 
 
 def _field(owner: str, name: str, value: Any) -> Field:

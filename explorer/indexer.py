@@ -57,19 +57,19 @@ class Indexer(threading.Thread):
         self._database = database
         self._state = state
         self._watches = watches
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self._connections: dict[str, HttpRpc] = {}
         self._tip_from: str | None = None
         self._moves = 0
 
     def stop(self) -> None:
-        self._stop.set()
+        self._ended.set()
 
     def run(self) -> None:
         try:
             if (wanted := self._settings.current.genesis_hash) is not None:
                 self._keep_only(wanted)
-            while not self._stop.is_set():
+            while not self._ended.is_set():
                 nodes = self._settings.current.nodes
                 self._watches.follow(nodes)
                 for _ in self._wake_ups([node.ws_url for node in nodes if node.ws_url is not None]):
@@ -89,9 +89,9 @@ class Indexer(threading.Thread):
         """At once, then at each head, and twice a second where no head comes."""
         yield None
         if ws_urls:
-            for _ in heads(ws_urls, self._stop):
+            for _ in heads(ws_urls, self._ended):
                 yield None
-        while not self._stop.wait(_POLL_SECONDS):
+        while not self._ended.wait(_POLL_SECONDS):
             yield None
 
     def _catch_up(self) -> None:
@@ -117,7 +117,7 @@ class Indexer(threading.Thread):
         """Index until the node's head is reached. Raises ChainMoved, WrongChain, RpcUnreachable, RpcError."""
         rpc = self._connections.setdefault(url, HttpRpc(url, _ANSWER_SECONDS))
         more = True
-        while more and not self._stop.is_set():
+        while more and not self._ended.is_set():
             answers = rpc.batch([("eth_getBlockByNumber", [tag, False]) for tag in ("latest", "0x0")])
             head, genesis = _link(answers[0]), _link(answers[1])
             self._check_chain(url, genesis.hash)

@@ -61,16 +61,16 @@ class _Watch(threading.Thread):
         super().__init__(name=f"watch {node.name}", daemon=True)
         self.seen = NodeState(node)
         self._state = state
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self._rpc = HttpRpc(node.rpc_url, _ANSWER_SECONDS)
         self._ipc = None if node.ipc_path is None else IpcRpc(node.ipc_path, _ANSWER_SECONDS)
 
     def stop(self) -> None:
-        self._stop.set()
+        self._ended.set()
 
     def run(self) -> None:
         turn = 0
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             before = self.seen
             seen = self._ask_peers(self._ask_rpc(before))
             if turn % _PERIODS_PER_CONNECT == 0:
@@ -79,7 +79,7 @@ class _Watch(threading.Thread):
             if replace(seen, round_trip_ms=None) != replace(before, round_trip_ms=None):
                 self._state.ring()
             turn += 1
-            self._stop.wait(_PERIOD_SECONDS)
+            self._ended.wait(_PERIOD_SECONDS)
         self._rpc.close()
         if self._ipc is not None:
             self._ipc.close()

@@ -86,7 +86,7 @@ class Site:
 
     def missing(self, kind: str, wanted: str, hint: str = "") -> Response:
         """A page that says what was looked for and not found."""
-        return self.page("missing.html.j2", 404, kind=kind, wanted=words.cleaned(wanted), hint=hint)
+        return self.page("missing.html.j2", 404, kind=kind, wanted=words.cleaned(wanted, 200), hint=hint)
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {

@@ -1,27 +1,20 @@
-"""Accounts of a testbed: one mnemonic, standard derivation paths, keystores.
-
-Any wallet that takes a BIP-39 mnemonic finds the participants under m/44'/60'/0'/0/i, in the
-order of `participants`; the nodes' sealing keys are on a branch of their own, m/44'/60'/1'/0/j,
-because they play no part in the market.
-"""
+"""Accounts of a testbed: one BIP-39 mnemonic, standard derivation paths, keystores."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eth_keyfile.keyfile import create_keyfile_json
 from eth_account import Account
 from eth_account.hdaccount import generate_mnemonic, key_from_seed, seed_from_mnemonic
 from eth_account.types import Language
+from eth_keyfile.keyfile import create_keyfile_json
 
 from errors import TestbedError
-
-PARTICIPANT_PATH = "m/44'/60'/0'/0/{}"
-SEALER_PATH = "m/44'/60'/1'/0/{}"
 
 # The password lies beside its keystore, so a slow key derivation would protect nothing and cost
 # a second of processor time for every dozen bots.
@@ -49,13 +42,14 @@ def check_mnemonic(mnemonic: str) -> None:
         raise TestbedError(f"not a BIP-39 mnemonic: {error}") from error
 
 
-def derive(mnemonic: str, path: str, names: list[str]) -> list[Key]:
-    """One key a name, at the path's indices 0, 1, … (BIP-32, BIP-44)."""
+def derive(mnemonic: str, names_and_paths: Iterable[tuple[str, str]]) -> list[Key]:
+    """A key for each name at its path (BIP-32). Raises TestbedError where the mnemonic is none."""
+    check_mnemonic(mnemonic)
     seed = seed_from_mnemonic(mnemonic, "")
     keys = []
-    for index, name in enumerate(names):
-        private_key = key_from_seed(seed, path.format(index))
-        keys.append(Key(name, Account.from_key(private_key).address, path.format(index), private_key))
+    for name, path in names_and_paths:
+        private_key = key_from_seed(seed, path)
+        keys.append(Key(name, Account.from_key(private_key).address, path, private_key))
     return keys
 
 

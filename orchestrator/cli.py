@@ -151,7 +151,7 @@ def destroy(
 @app.command(epilog=_epilog("testbed status", "testbed status --json"))
 def status(name: Name = "default", as_json: AsJson = False) -> None:
     """Show the nodes, the contract and where the explorer is."""
-    from orchestrator.up import open_testbed
+    from orchestrator.existing import open_testbed
 
     _print_status(open_testbed(name), as_json)
 
@@ -174,7 +174,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
 ) -> None:
     """Print what a node, the explorer or a bot said."""
-    from orchestrator.up import open_testbed
+    from orchestrator.existing import open_testbed
 
     for line in open_testbed(name).engine.logs(service, follow):
         print(line, flush=follow)
@@ -188,8 +188,8 @@ def accounts(
 ) -> None:
     """List the participants with addresses, derivation paths and balances."""
     from orchestrator.accounts import accounts_of
+    from orchestrator.existing import open_testbed
     from orchestrator.tables import show_accounts
-    from orchestrator.up import open_testbed
 
     listing = accounts_of(open_testbed(name), secrets)
     if as_json:
@@ -203,7 +203,7 @@ def console(
     node: Annotated[str, typer.Argument(help="Which node.")] = "laptop-a", name: Name = "default"
 ) -> None:
     """Open Geth's own JavaScript console on a node."""
-    from orchestrator.up import open_testbed
+    from orchestrator.existing import open_testbed
 
     testbed = open_testbed(name)
     names = [each.name for each in testbed.plan.nodes]
@@ -254,9 +254,10 @@ def campaign_run(
     as_json: AsJson = False,
 ) -> None:
     """Let the bots trade for some slots, audit the chain, and write a report."""
-    from orchestrator.campaign import Order, order_from_report, run_campaign
+    from orchestrator.campaign import order_from_report, run_campaign
+    from orchestrator.existing import open_testbed
+    from orchestrator.manifest import Order
     from orchestrator.tables import campaign_progress, show_campaign
-    from orchestrator.up import open_testbed
 
     testbed = open_testbed(name)
     if repeat is not None:

@@ -54,6 +54,9 @@ class Engine(Protocol):
     def destroy(self) -> None:
         """Leave nothing of the testbed in the engine."""
 
+    def remove(self, services: Sequence[str]) -> None:
+        """End some services in good order and forget them; the others are not touched."""
+
     def kill(self, service: str) -> None:
         """End a service at once, without its consent."""
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from errors import TestbedError
-from genesis.keys import PARTICIPANT_PATH, SEALER_PATH, Key, derive
+from genesis.paths import PARTICIPANT_PATH, SEALER_PATH
 from market.parameters import Parameters, preset
 from market.units import WEI_PER_ETHER, elecoins_to_mE, kWh_to_Wh, price_to_wei_per_mE
 from orchestrator.config import Config
 from orchestrator.plan import cpu_quotas
+
+if TYPE_CHECKING:
+    from genesis.keys import Key
 
 # A participant sends at most a handful of transactions a slot, each of some 10^5 gas at about 1 gwei:
 # this is a thousand times as much.
@@ -20,50 +23,83 @@ _GAS_ETHER_BASE = 1000
 
 
 @dataclass(frozen=True)
-class Participants:
-    """Keys by role. Names on chain and of the bots are the keys' names."""
+class Participant:
+    """One account: what is public of it, and where its key comes from."""
 
-    administrator: Key
-    edge_servers: tuple[Key, ...]
-    retailers: tuple[Key, ...]
-    prosumers: tuple[Key, ...]
-    meters: tuple[Key, ...]
-    sealers: tuple[Key, ...]
-    seller: Key
+    name: str
+    role: str
+    path: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Participants:
+    """Accounts by role. Names on chain and of the bots are these names."""
+
+    administrator: Participant
+    edge_servers: tuple[Participant, ...]
+    retailers: tuple[Participant, ...]
+    prosumers: tuple[Participant, ...]
+    meters: tuple[Participant, ...]
+    sealers: tuple[Participant, ...]
+    seller: Participant
 
     @property
-    def users(self) -> tuple[Key, ...]:
+    def users(self) -> tuple[Participant, ...]:
         """Those whom the administrator registers, in the order of their meters."""
         return (*self.retailers, *self.prosumers)
 
     @property
-    def bots(self) -> tuple[Key, ...]:
+    def bots(self) -> tuple[Participant, ...]:
         return (self.seller, *self.users, *self.meters)
 
     @property
-    def all(self) -> tuple[Key, ...]:
+    def market(self) -> tuple[Participant, ...]:
+        """Everybody but the sealers, in the order of their derivation paths."""
         return (self.administrator, *self.edge_servers, *self.users, *self.meters)
 
 
-def participants_of(config: Config, mnemonic: str) -> Participants:
-    """The participants in the order of their derivation paths; node j is edge server j + 1."""
-    nodes, market = config.nodes, config.market
-    edge_servers = [f"edge-server-{i + 1}" for i in range(len(nodes))]
-    retailers = [f"retailer-{i + 1}" for i in range(market.retailers)]
-    prosumers = [f"prosumer-{i + 1}" for i in range(market.prosumers)]
-    meters = [f"meter-{user}" for user in (*retailers, *prosumers)]
-    names = ["administrator", *edge_servers, *retailers, *prosumers, *meters]
-    keys = {key.name: key for key in derive(mnemonic, PARTICIPANT_PATH, names)}
-    seller = [node.name for node in nodes].index(config.selling_node)
+def _roster(config: Config) -> list[tuple[str, str, str]]:
+    """Name, role and derivation path of everybody; node j is edge server j + 1."""
+    market = [("administrator", "administrator")]
+    market += [(f"edge-server-{i + 1}", "edge server") for i in range(len(config.nodes))]
+    users = [(f"retailer-{i + 1}", "retailer") for i in range(config.market.retailers)]
+    users += [(f"prosumer-{i + 1}", "prosumer") for i in range(config.market.prosumers)]
+    market += users
+    market += [(f"meter-{name}", "smart meter") for name, _ in users]
+    sealers = [(f"sealer-{node.name}", "sealer") for node in config.nodes]
+    return [(name, role, PARTICIPANT_PATH.format(i)) for i, (name, role) in enumerate(market)] + [
+        (name, role, SEALER_PATH.format(i)) for i, (name, role) in enumerate(sealers)
+    ]
+
+
+def keys_of(config: Config, mnemonic: str) -> dict[str, Key]:
+    """The keys of everybody by name. Raises TestbedError where the mnemonic is none (BIP-39)."""
+    from genesis.keys import derive
+
+    return {key.name: key for key in derive(mnemonic, [(name, path) for name, _, path in _roster(config)])}
+
+
+def participants_of(config: Config, addresses: Mapping[str, str]) -> Participants:
+    """Everybody, given the addresses of their keys by name."""
+    everybody = [Participant(name, role, path, addresses[name]) for name, role, path in _roster(config)]
+
+    def of(role: str) -> tuple[Participant, ...]:
+        return tuple(each for each in everybody if each.role == role)
+
     return Participants(
-        administrator=keys["administrator"],
-        edge_servers=tuple(keys[name] for name in edge_servers),
-        retailers=tuple(keys[name] for name in retailers),
-        prosumers=tuple(keys[name] for name in prosumers),
-        meters=tuple(keys[name] for name in meters),
-        sealers=tuple(derive(mnemonic, SEALER_PATH, [f"sealer-{node.name}" for node in nodes])),
-        seller=keys[edge_servers[seller]],
+        administrator=of("administrator")[0],
+        edge_servers=of("edge server"),
+        retailers=of("retailer"),
+        prosumers=of("prosumer"),
+        meters=of("smart meter"),
+        sealers=of("sealer"),
+        seller=of("edge server")[_selling_index(config)],
     )
+
+
+def _selling_index(config: Config) -> int:
+    return [node.name for node in config.nodes].index(config.selling_node)
 
 
 def parameters_of(config: Config, host_cpus: int) -> Parameters:
@@ -82,8 +118,8 @@ def parameters_of(config: Config, host_cpus: int) -> Parameters:
         game = replace(game, **given)
         if market.w is not None:
             game = replace(game, w=tuple(market.w))
-        seller = [node.name for node in config.nodes].index(config.selling_node)
-        return replace(game, alpha=tuple(cpu_quotas(config, host_cpus)), seller=seller)
+        quotas = tuple(cpu_quotas(config, host_cpus))
+        return replace(game, alpha=quotas, seller=_selling_index(config))
     except TestbedError as error:
         raise TestbedError(error.what, where="market", fix=error.fix) from error
 
@@ -93,7 +129,7 @@ def allocation_wei(config: Config, game: Parameters, participants: Participants)
     slots = config.campaign.declared_slots
     gas = (_GAS_ETHER_BASE + _GAS_ETHER_PER_SLOT * slots) * WEI_PER_ETHER
     purchases = slots * elecoins_to_mE(game.x_max) * price_to_wei_per_mE(game.p_max)
-    allocation = {key.address: gas for key in participants.all}
+    allocation = {each.address: gas for each in participants.market}
     for prosumer in participants.prosumers:
         allocation[prosumer.address] += purchases
     return allocation

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+from chain.call import Call
 from chain.rpc import Rpc, RpcError, code_at, nonce_of
-from chain.sender import Sender
-from chain.wallet import Call, Fees, Wallet
 from contracts.etsc import Etsc, contract_address, deployment, is_deployed_code
 from errors import EnvironmentFault, TestbedError
 from market.parameters import Parameters
 from market.units import Q_to_mE_per_kWh
 from orchestrator.config import Config
 from orchestrator.participants import Participants, total_mE
+
+if TYPE_CHECKING:
+    from genesis.keys import Key
 
 # All of it is sent before the first block, whose base fee is the genesis block's.
 _BASE_FEE_WEI = 10**10
@@ -21,11 +24,10 @@ _BASE_FEE_WEI = 10**10
 class Registration:
     """The administrator's transactions, in a fixed order: how many are mined says how far it has come."""
 
-    def __init__(self, config: Config, game: Parameters, participants: Participants, chain_id: int) -> None:
+    def __init__(self, config: Config, game: Parameters, participants: Participants) -> None:
         self._config = config
         self._game = game
         self._participants = participants
-        self._chain_id = chain_id
         self.contract = contract_address(participants.administrator.address, 0)
 
     @cached_property
@@ -51,13 +53,16 @@ class Registration:
         ]
         return [create, *empower, *bind]
 
-    def send(self, rpc: Rpc, urls: list[str]) -> None:
+    def send(self, rpc: Rpc, urls: list[str], administrator: Key, chain_id: int) -> None:
         """Hand what is not mined yet to every node. Raises RpcError where a node refuses."""
+        from chain.sender import Sender
+        from chain.wallet import Fees, Wallet
+
         mined = rpc.fetch(nonce_of(self._participants.administrator.address))
         rest = self._calls[mined:]
         if not rest:
             return
-        sender = Sender(Wallet(self._participants.administrator.private_key), urls, self._chain_id)
+        sender = Sender(Wallet(administrator.private_key), urls, chain_id)
         sender.send(sender.sign(rest, mined, Fees.above(_BASE_FEE_WEI)))
         sender.close()
 

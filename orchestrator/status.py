@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chain.rpc import HttpRpc, RpcError, RpcUnreachable
-from orchestrator.up import Testbed
+from orchestrator.existing import Testbed
 
 
 @dataclass(frozen=True)

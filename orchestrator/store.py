@@ -37,6 +37,8 @@ class State:
     engine: str
     config: dict[str, Any]
     mnemonic: str
+    # Of every participant and sealer: deriving them again costs a second of every command.
+    addresses: dict[str, str]
     chain_id: int
     genesis_time: int
     ports: dict[str, int]

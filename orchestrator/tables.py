@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from orchestrator.status import Status
 
-_GIB = 1024**3
+if TYPE_CHECKING:
+    from orchestrator.campaign import Summary
+    from orchestrator.doctor import Finding
+
+_MARKS = {"good": "[green]✓[/]", "warn": "[yellow]![/]", "bad": "[red]✗[/]"}
+
+
+def _table(**columns: str) -> Table:
+    """A table without lines; each column's name and `left` or `right`."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name, justify in columns.items():
+        table.add_column(
+            name.replace("_", " "), justify="right" if justify == "right" else "left", no_wrap=True
+        )
+    return table
 
 
 def show_status(out: Console, status: Status) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("node", "state", "block", "head", "peers", "CPU", "memory", "RPC"):
-        table.add_column(column, justify="right" if column in ("block", "peers", "CPU", "memory") else "left")
+    table = _table(
+        node="left", state="left", block="right", head="left", peers="right", CPU="right", RPC="left"
+    )
     for node in status.nodes:
-        healthy = node.state == "running"
         table.add_row(
             node.name,
-            f"[{'green' if healthy else 'red'}]{node.state}[/]",
+            f"[{'green' if node.state == 'running' else 'red'}]{node.state}[/]",
             _or_dash(node.block),
             f"{node.head_hash[:10]}…" if node.head_hash else "–",
             _or_dash(node.peers),
             f"{node.cpu_quota:.2f}",
-            f"{node.memory_limit_bytes / _GIB:g} GB",
             node.rpc_url,
         )
     out.print(
@@ -36,8 +51,97 @@ def show_status(out: Console, status: Status) -> None:
         if state != "running":
             out.print(f"{name}: [red]{state}[/]")
     out.print(f"ETSC      {status.contract or 'not deployed'}")
-    out.print(f"explorer  {status.explorer_url}", style="bold")
+    out.print(f"explorer  [bold]{status.explorer_url}[/bold]")
 
 
-def _or_dash(value: Any) -> str:
-    return "–" if value is None else str(value)
+def show_accounts(out: Console, listing: dict[str, Any]) -> None:
+    table = _table(name="left", role="left", address="left", ether="right", elecoins="right", kWh="right")
+    for row in listing["accounts"]:
+        table.add_row(
+            row["name"],
+            row["role"],
+            row["address"],
+            *(_or_dash(row[key], ",.3f") for key in ("ether", "elecoins", "power_kWh")),
+        )
+    # Addresses are for copying: better a table that is too wide than one that is cut.
+    out.print(table, soft_wrap=True)
+    if "mnemonic" in listing:
+        out.print(f"\nmnemonic: [bold]{listing['mnemonic']}[/bold]")
+        for row in listing["accounts"]:
+            out.print(f"{row['path']:20}  {row['private_key']}  {row['name']}", soft_wrap=True)
+
+
+def show_findings(out: Console, findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        out.print(f"{_MARKS[finding.verdict]} [bold]{finding.subject}[/bold]  {finding.found}")
+        if finding.advice:
+            out.print(f"    {finding.advice}", style="dim")
+
+
+@contextmanager
+def campaign_progress(err: Console, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
+    """Takes slots opened, slots in all, and what is being done."""
+    if quiet:
+        yield lambda done, total, what: None
+        return
+    if not err.is_terminal:
+        shown: list[int] = []
+
+        def line(done: int, total: int, what: str) -> None:
+            if not shown or shown[-1] != done or not what.startswith("block"):
+                shown.append(done)
+                err.print(f"  slot {done} of {total}: {what}", style="dim")
+
+        yield line
+        return
+    columns = (TextColumn("campaign"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=err, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+
+
+def show_campaign(out: Console, summary: Summary, explorer_url: str) -> None:
+    report = summary.report
+    equilibrium, records = report["equilibrium"], report["slot_records"]
+    complete = [record for record in records if record["complete"]]
+    table = _table(**{"": "left", "this_campaign": "right", "equilibrium": "right"})
+    if complete:
+        table.add_row("price", *_pair([r["price"] for r in complete], equilibrium["price"]))
+        demands = [amount for record in complete for amount in record["x"]]
+        table.add_row("demand of a prosumer", *_pair(demands, _mean(equilibrium["demands"])))
+        utilities = [u for record in complete for u in record["prosumer_utilities"]]
+        table.add_row("utility of a prosumer", *_pair(utilities, _mean(equilibrium["prosumer_utilities"])))
+        servers = [record["server_utility"] for record in complete]
+        table.add_row("utility of the edge server", *_pair(servers, equilibrium["server_utility"]))
+    totals = report["totals"]
+    out.print(
+        f"[bold]campaign {summary.id}[/bold]  {summary.slots} of {report['slots']} slots with policy"
+        f" {report['policy']}, {totals['slots_complete']} complete"
+    )
+    out.print(table)
+    out.print(
+        f"{summary.purchases} purchases and {summary.trades} trades of {totals['energy_kWh']:.3f} kWh"
+        f" in {totals['blocks']} blocks"
+    )
+    verdict = (
+        "[green]holds[/]" if summary.audit.ok else f"[red]fails in {len(summary.audit.failures)} places[/]"
+    )
+    out.print(f"conservation {verdict}: {len(summary.audit.checks)} balances recomputed from events")
+    for death in report["died"]:
+        out.print(f"[red]{death['name']} died[/]: {death['what']}, in slot {death['slot']}")
+    for note in report["notes"]:
+        out.print(f"[yellow]note[/]: {note}")
+    out.print(f"report    {summary.report_dir}", soft_wrap=True)
+    out.print(f"explorer  [bold]{explorer_url}[/bold]")
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _pair(values: Sequence[float], theory: float) -> tuple[str, str]:
+    return f"{_mean(values):.4f}", f"{theory:.4f}"
+
+
+def _or_dash(value: Any, form: str = "") -> str:
+    return "–" if value is None else format(value, form)

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   if (!("EventSource" in window) || !document.body.hasAttribute("data-follow")) return;
-  const PAUSE_MS = 250;
+  const PAUSE_MS = 100;
   const note = document.getElementById("live-state");
   let busy = false;
   let again = false;

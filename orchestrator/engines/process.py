@@ -110,6 +110,18 @@ class ProcessEngine:
         if self._strays():
             self.destroy()
 
+    def remove(self, services: Sequence[str]) -> None:
+        supervisor = self._supervisor()
+        if supervisor is None:
+            return
+        there = [info["name"] for info in supervisor.supervisor.getAllProcessInfo()]
+        gone = [service for service in services if service in there]
+        for service in gone:
+            supervisor.supervisor.signalProcessGroup(service, "TERM")
+        for service in gone:
+            supervisor.supervisor.stopProcessGroup(service)
+            supervisor.supervisor.removeProcessGroup(service)
+
     def kill(self, service: str) -> None:
         supervisor = self._supervisor()
         if supervisor is None:

@@ -18,7 +18,8 @@ from eth_utils.crypto import keccak
 from bots.ledger import Ledger, ledger_of
 from chain.rpc import HttpRpc, Read, nonce_of
 from chain.sender import Sender
-from chain.wallet import Call, Fees, Signed, Wallet
+from chain.call import Call
+from chain.wallet import Fees, Signed, Wallet
 from contracts.etsc import Etsc, contract_address, deployment
 from contracts.events import Purchased
 

@@ -17,16 +17,18 @@ from typing import Any, TypeVar
 
 import pytest
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
+from chain.call import Call
 from chain.rpc import IpcRpc, Rpc, RpcError, RpcUnreachable, block_number, nonce_of, quantity
-from chain.wallet import Call, Fees, Signed, Wallet
+from chain.wallet import Fees, Signed, Wallet
 from contracts.reverts import EtscRevert, revert_of
 
 CHAIN_ID = 5151
 ETHER = 10**18
 _FEES = Fees(max_fee_wei=10**11, tip_wei=2 * 10**9)
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
 
 T = TypeVar("T")
 
@@ -130,31 +132,19 @@ class Chain:
 
 
 @contextmanager
-def running_chain(geth: Path, accounts: int) -> Iterator[Chain]:
-    """Starts a chain with so many funded accounts, and leaves nothing of it behind."""
+def running_chain(geth: Path, accounts: int, dag: Path | None = None) -> Iterator[Chain]:
+    """Starts a chain with so many funded accounts, and leaves nothing of it behind.
+
+    With `dag`, the folder of the data sets, blocks are mined by ethash; otherwise clique seals one
+    whenever a transaction comes.
+    """
     # Not pytest's folder: the path of a UNIX socket has about a hundred characters at most.
     folder = Path(tempfile.mkdtemp(prefix="etsc-"))
     sealer = Account.from_key(keccak(text="sealer of the tests"))
     funded = [Wallet(keccak(text=f"account {index} of the tests")) for index in range(accounts)]
     alloc = {wallet.address.lower(): 1000 * ETHER for wallet in funded}
-    genesis = {
-        "config": {
-            **{f"{fork}Block": 0 for fork in _FORKS},
-            "chainId": CHAIN_ID,
-            "clique": {"period": 0, "epoch": 30000},
-        },
-        "difficulty": "0x1",
-        "gasLimit": hex(30_000_000),
-        "timestamp": hex(int(time.time())),
-        "extraData": "0x" + "00" * 32 + sealer.address[2:].lower() + "00" * 65,
-        "alloc": {address: {"balance": hex(wei)} for address, wei in alloc.items()},
-    }
-    keystore = folder / "data" / "keystore"
-    keystore.mkdir(parents=True)
-    (folder / "genesis.json").write_text(json.dumps(genesis))
-    (folder / "password").write_text("test")
-    key_file = Account.encrypt(sealer.key, "test", kdf="pbkdf2", iterations=1)
-    (keystore / "sealer.json").write_text(json.dumps(key_file))
+    (folder / "genesis.json").write_text(json.dumps(_genesis(alloc, sealer.address, clique=dag is None)))
+    flags = _mining_flags(sealer.address, dag) if dag else _sealing_flags(sealer, folder)
     process: subprocess.Popen[bytes] | None = None
     rpc = IpcRpc(str(folder / "geth.ipc"), timeout_seconds=20)
     log = (folder / "log").open("wb")
@@ -163,10 +153,7 @@ def running_chain(geth: Path, accounts: int) -> Iterator[Chain]:
         init = [*common, "init", str(folder / "genesis.json")]
         subprocess.run(init, check=True, stdout=log, stderr=log)
         process = subprocess.Popen(
-            [*common, *_flags(folder, sealer.address)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            [*common, *_node_flags(folder), *flags], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         wait_until(lambda: _height(rpc, process, folder), "geth to answer")
         yield Chain(rpc, sealer.address, funded, alloc)
@@ -185,14 +172,41 @@ _FORKS = (
 )
 
 
-def _flags(folder: Path, sealer: str) -> list[str]:
+def _genesis(alloc: dict[str, int], sealer: str, *, clique: bool) -> dict[str, Any]:
+    engine = {"clique": {"period": 0, "epoch": 30000}} if clique else {"ethash": {}}
+    return {
+        "config": {**{f"{fork}Block": 0 for fork in _FORKS}, "chainId": CHAIN_ID, **engine},
+        "difficulty": "0x1" if clique else "0x20000",
+        "gasLimit": hex(30_000_000),
+        "timestamp": hex(int(time.time())),
+        "extraData": "0x" + "00" * 32 + sealer[2:].lower() + "00" * 65 if clique else "0x",
+        "alloc": {address: {"balance": hex(wei)} for address, wei in alloc.items()},
+    }
+
+
+def _node_flags(folder: Path) -> list[str]:
     return [
         *("--networkid", str(CHAIN_ID), "--ipcpath", str(folder / "geth.ipc")),
         *("--nodiscover", "--maxpeers", "0", "--port", "0", "--authrpc.port", "0", "--nat", "none"),
         *("--syncmode", "full", "--gcmode", "archive", "--cache", "64"),
-        *("--mine", "--miner.etherbase", sealer, "--unlock", sealer, "--password", str(folder / "password")),
         *("--txpool.accountslots", "512", "--txpool.globalslots", "8192"),
     ]
+
+
+def _sealing_flags(sealer: LocalAccount, folder: Path) -> list[str]:
+    """Puts the key where Geth finds it; over IPC alone an unlocked account is out of others' reach."""
+    keystore = folder / "data" / "keystore"
+    keystore.mkdir(parents=True)
+    (folder / "password").write_text("test")
+    key_file = Account.encrypt(sealer.key, "test", kdf="pbkdf2", iterations=1)
+    (keystore / "sealer.json").write_text(json.dumps(key_file))
+    unlock = ("--unlock", sealer.address, "--password", str(folder / "password"))
+    return ["--mine", "--miner.etherbase", sealer.address, *unlock]
+
+
+def _mining_flags(etherbase: str, dag: Path) -> list[str]:
+    data_sets = ("--ethash.dagdir", str(dag), "--ethash.dagsondisk", "2")
+    return ["--mine", "--miner.threads", "1", "--miner.etherbase", etherbase, *data_sets]
 
 
 def _height(rpc: Rpc, process: subprocess.Popen[bytes] | None, folder: Path) -> int | None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 
-from chain.wallet import Call
+from chain.call import Call
 from contracts.audit import Audit, audit
+from contracts.ledger import ommer_reward
 from errors import TestbedError
+from orchestrator.dag import dag_directory
 from tests.contracts.compiler import checked_in
-from tests.contracts.geth import ETHER, Chain
+from tests.contracts.geth import ETHER, Chain, running_chain
 from tests.contracts.market import PRICE, Market, open_market
 
 
@@ -140,6 +143,30 @@ def test_a_sealer_that_nobody_named_is_caught(fresh_chain: Chain) -> None:
         [fresh_chain.wallet().address],
     )
     assert {check.quantity for check in found.failures} == {"tips + rewards of the sealers"}
+
+
+@pytest.mark.pow
+def test_the_rewards_of_proof_of_work_are_accounted_for(geth: Path) -> None:
+    reward_wei = 2 * ETHER  # since Constantinople (EIP-1234)
+    with running_chain(geth, accounts=40, dag=dag_directory()) as chain:
+        market = open_market(chain)
+        market.open()
+        market.buy(market.prosumer, 1_000)
+        block = chain.head()
+
+        def audited(wei: int) -> Audit:
+            arguments = (chain.rpc, market.etsc.address, block, chain.genesis_alloc, [chain.sealer])
+            return audit(*arguments, block_reward_wei=wei)
+
+        found = audited(reward_wei)
+        assert found.ok, found.failures
+        assert found.totals["rewards_wei"] >= block * reward_wei
+        assert not audited(reward_wei - 1).ok
+
+
+@pytest.mark.parametrize(("age", "gwei"), [(1, 1_750_000_000), (2, 1_500_000_000), (6, 500_000_000)])
+def test_an_ommer_is_worth_an_eighth_less_for_each_block_above_it(age: int, gwei: int) -> None:
+    assert ommer_reward(age, 2 * ETHER) == gwei * 10**9
 
 
 def test_contracts_that_were_created_keep_the_ether_they_were_given(fresh_chain: Chain) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from eth_utils.address import to_checksum_address
 
+from chain.call import Call
 from chain.rpc import balance_of
-from chain.wallet import Call
 from contracts.etsc import Etsc, contract_address, deployment
 from contracts.events import Purchased, Withdrawn
 from contracts.reverts import EtscRevert

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chain.wallet import Call, Wallet
+from chain.call import Call
+from chain.wallet import Wallet
 from tests.contracts.market import PRICE, Market
 
 ROLES = ("administrator", "edge server", "prosumer", "retailer", "meter", "stranger")

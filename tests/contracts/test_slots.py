@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chain.wallet import Call
+from chain.call import Call
 from contracts.events import SlotOpened
 from tests.contracts.market import DEADLINE_BLOCKS, PRICE, Market
 

@@ -19,12 +19,13 @@ ExplorerMaker = Callable[..., Explorer]
 
 @pytest.fixture(scope="session")
 def town() -> Iterator[Town]:
-    """One node, sealing when it has a transaction, with a market that has played two slots."""
+    """One node, sealing when it has a transaction, with a market that has played three slots."""
     with tempfile.TemporaryDirectory(prefix="ext-") as directory:  # short: a socket's path is limited
         node = GethNode.create(Path(directory) / "node", genesis())
         try:
             node.start()
             town = Town.found(node)
+            town.play([1.0, 2.0, 3.0])
             town.play([4.5, 0.0, 12.345])
             town.play([6.25, 3.0, 7.001])
             yield town

@@ -14,14 +14,16 @@ from typing import Any
 from eth_keyfile.keyfile import create_keyfile_json
 from eth_utils.crypto import keccak
 
+from chain.call import Call
 from chain.rpc import HttpRpc, IpcRpc, RpcUnreachable, block_number, nonce_of
-from chain.wallet import Call, Fees, Wallet
+from chain.wallet import Fees, Wallet
 from genesis.block import genesis_block
 from orchestrator.geth import find_geth
 
 CHAIN_ID = 40506
 FEES = Fees(20 * 10**9, 2 * 10**9)
 _PATIENCE_SECONDS = 60.0
+_STUCK_SECONDS = 2.0
 
 
 def wallet(name: str) -> Wallet:
@@ -30,6 +32,8 @@ def wallet(name: str) -> Wallet:
 
 SEALER = wallet("sealer")
 RICH = tuple(wallet(f"rich {index}") for index in range(24))
+
+_NUDGE = RICH[-2]
 
 
 def wait_until(condition: Callable[[], bool], what: str, patience_seconds: float = _PATIENCE_SECONDS) -> None:
@@ -139,9 +143,19 @@ class GethNode:
             signed = [signer.sign(call, nonce + at, CHAIN_ID, FEES) for at, call in enumerate(calls)]
             for transaction in signed:
                 rpc.request("eth_sendRawTransaction", transaction.raw)
-            wait_until(
-                lambda: rpc.fetch(nonce_of(signer.address)) >= nonce + len(signed), "transactions to be mined"
-            )
+            nudge_at = time.monotonic() + _STUCK_SECONDS
+
+            def mined() -> bool:
+                nonlocal nudge_at
+                # Without a period, a transaction that comes amid a sealing waits until one more comes.
+                if time.monotonic() > nudge_at:
+                    nudge_at += _STUCK_SECONDS
+                    own = rpc.fetch(nonce_of(_NUDGE.address))
+                    one_more = _NUDGE.sign(Call(_NUDGE.address, b""), own, CHAIN_ID, FEES)
+                    rpc.request("eth_sendRawTransaction", one_more.raw)
+                return rpc.fetch(nonce_of(signer.address)) >= nonce + len(signed)
+
+            wait_until(mined, "transactions to be mined")
         return [transaction.hash for transaction in signed]
 
     def grow(self, blocks: int, signer: Wallet, value: int = 1) -> None:

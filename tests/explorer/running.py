@@ -109,13 +109,17 @@ class Explorer:
         wait_until(lambda: self.tip() == node.head_hash(), "the index to reach the head")
 
     def tip(self) -> str | None:
-        if not self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'blocks'"):
-            return None
-        rows = self.rows("SELECT hash FROM blocks WHERE canonical ORDER BY number DESC LIMIT 1")
+        """The hash of the newest canonical block; None while there is no index, or an empty one."""
+        try:
+            rows = self.rows("SELECT hash FROM blocks WHERE canonical ORDER BY number DESC LIMIT 1")
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error) or "unable to open" in str(error):
+                return None
+            raise
         return "0x" + rows[0]["hash"].hex() if rows else None
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        with closing(sqlite3.connect(self.index, timeout=20)) as connection:
+        with closing(sqlite3.connect(f"file:{self.index}?mode=ro", timeout=20, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql, values).fetchall()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from chain.call import Call
 from chain.rpc import HttpRpc
-from chain.wallet import Call, Wallet
+from chain.wallet import Wallet
 from contracts.etsc import Etsc, contract_address, deployment
 from market.units import Q_to_mE_per_kWh, elecoins_to_mE, mE_to_Wh, price_to_wei_per_mE
 from tests.explorer.gethnode import RICH, GethNode

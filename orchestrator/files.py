@@ -1,0 +1,103 @@
+"""What lies in a testbed's directory before its services start: genesis block, keys, their settings."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from genesis.block import genesis_block
+from orchestrator import store
+from orchestrator.engine import Engine
+from orchestrator.existing import Testbed
+from orchestrator.participants import allocation_wei, keys_of
+from orchestrator.plan import Node, Plan, explorer_listen
+
+
+def write_genesis(testbed: Testbed) -> Path:
+    path = testbed.plan.directory / "genesis.json"
+    if not path.exists():
+        clique = testbed.plan.consensus == "clique"
+        block = genesis_block(
+            chain_id=testbed.state.chain_id,
+            timestamp=testbed.state.genesis_time,
+            allocation_wei=allocation_wei(testbed.config, testbed.game, testbed.participants),
+            clique_signers=[node.sealer for node in testbed.plan.nodes] if clique else [],
+            clique_period_seconds=testbed.config.chain.period_seconds,
+        )
+        store.write_atomic(path, json.dumps(block, indent=1))
+    return path
+
+
+def write_keys(testbed: Testbed) -> None:
+    """A keystore for every bot and, with clique, for every node; those that are there stay."""
+    plan, people = testbed.plan, testbed.participants
+    places = {bot.name: plan.directory / "bots" / bot.name for bot in people.bots}
+    for node, sealer in zip(plan.nodes, people.sealers, strict=True):
+        node.ipc_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        node.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # With proof of work the etherbase is cold: no node holds its key.
+        if plan.consensus == "clique":
+            places[sealer.name] = node.directory / "sealer"
+    missing = {name: place for name, place in places.items() if not (place / "keystore.json").exists()}
+    if not missing:
+        return
+    from genesis.keys import write_keystore
+
+    keys = keys_of(testbed.config, testbed.state.mnemonic)
+    for name, place in missing.items():
+        write_keystore(keys[name], place)
+
+
+def write_explorer_config(testbed: Testbed, contract: str) -> None:
+    plan, people = testbed.plan, testbed.participants
+    listen, port = explorer_listen(testbed.state)
+    content = {
+        "name": plan.name,
+        "chain_id": plan.chain_id,
+        "consensus": plan.consensus,
+        "listen": listen,
+        "port": port,
+        "database": str(plan.directory / "explorer" / "index.sqlite"),
+        "contract": contract,
+        "genesis_hash": testbed.state.genesis_hash,
+        "allowed_hosts": [],
+        "nodes": [_explorer_node(node) for node in plan.nodes],
+        "accounts": [
+            {"address": each.address, "name": each.name, "role": each.role}
+            for each in (*people.market, *people.sealers)
+        ],
+    }
+    path = plan.directory / "explorer" / "explorer.json"
+    text = json.dumps(content, indent=1)
+    if not path.exists() or path.read_text() != text:
+        store.write_atomic(path, text, private=True)
+
+
+def _explorer_node(node: Node) -> dict[str, str]:
+    return {
+        "name": node.name,
+        "device": node.device,
+        "rpc_url": node.inner_rpc_url,
+        "ws_url": node.inner_ws_url,
+        "ipc_path": str(node.ipc_path),
+        "address": f"{node.p2p_host}:{node.p2p_port}",
+        "sealer": node.sealer,
+    }
+
+
+def initialise(engine: Engine, plan: Plan, genesis: Path) -> None:
+    """Write the genesis block into each node's database, once."""
+
+    def one(node: Node) -> None:
+        mark = node.directory / "initialised"
+        if mark.exists():
+            return
+        # What a killed `init` left may be half a database.
+        shutil.rmtree(node.directory / "geth", ignore_errors=True)
+        engine.geth(["--datadir", str(node.directory), "init", str(genesis)], node.directory, [genesis])
+        mark.touch()
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(one, plan.nodes))

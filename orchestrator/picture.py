@@ -1,0 +1,251 @@
+"""The picture of a campaign: price, demands and utilities per slot over the closed-form equilibrium.
+
+Every prosumer has a small panel of its own, because lines of many colours in one panel can be read neither
+with a random policy nor in print. With more prosumers than fit, one panel shows their mean and range.
+The same report gives the same bytes, so a repeated campaign can be compared file by file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import IO, Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from orchestrator.report_text import prosumer_names
+
+# Okabe and Ito's palette: told apart with any colour vision, and in grey.
+_DATA, _EQUILIBRIUM, _ABSENT = "#0072B2", "#D55E00", "#DDDDDD"
+_DASHES: dict[str, Any] = {"color": _EQUILIBRIUM, "linestyle": (0, (4, 2)), "linewidth": 1.1}
+_EDGES: dict[str, Any] = {"color": _EQUILIBRIUM, "linestyle": (0, (1, 2)), "linewidth": 0.7}
+_COLUMNS = 4
+_MOST_PANELS = 12
+_DPI = 200
+_STEPS = [1, 2, 2.5, 5, 10]
+# Beyond this many slots a vector picture of every point would be too large to open.
+_MOST_VECTORS = 2000
+# Inches.
+_WIDTH, _LEFT, _RIGHT, _BOTTOM, _TOP = 7.4, 0.72, 0.12, 0.45, 0.9
+_LABEL = 0.24
+_WIDE_HEIGHT, _SMALL_HEIGHT, _GAP, _SMALL_GAP, _BLOCK_GAP = 1.6, 0.85, 0.75, 0.26, 0.9
+
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.formatter.useoffset": False,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 8,
+    "svg.fonttype": "path",
+    # Otherwise an SVG's identifiers are drawn by lot.
+    "svg.hashsalt": "testbed",
+}
+
+Values = Sequence[float | None]
+
+
+def draw(report: dict[str, Any], *, svg: IO[bytes], png: IO[bytes]) -> None:
+    """Draws the report's picture in both formats; needs no display."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever the user's matplotlibrc says
+        matplotlib.rcParams.update(_STYLE)
+        figure = _Picture(report).figure
+        figure.savefig(svg, format="svg", dpi=_DPI, metadata={"Date": None, "Creator": None})
+        figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
+
+
+class _Picture:
+    def __init__(self, report: dict[str, Any]) -> None:
+        self.records: list[dict[str, Any]] = report["slot_records"]
+        self.slots = [record["slot"] for record in self.records]
+        self.complete = [record["complete"] for record in self.records]
+        self.names = prosumer_names(report)
+        self.w = report["parameters"]["w"]
+        rows = math.ceil(len(self.names) / _COLUMNS) if len(self.names) <= _MOST_PANELS else 0
+        block = rows * _SMALL_HEIGHT + (rows - 1) * _SMALL_GAP if rows else _WIDE_HEIGHT
+        blocks = 2 * (_BLOCK_GAP + block) if rows else _BLOCK_GAP + block
+        self.height = _TOP + _WIDE_HEIGHT + blocks + _BOTTOM
+        self.figure = Figure(figsize=(_WIDTH, self.height))
+
+        equilibrium = report["equilibrium"]
+        half = (_WIDTH - _LEFT - _RIGHT - _GAP) / 2
+        right = _LEFT + half + _GAP
+        self._one(_LEFT, half, 0, "Price", "ether per elecoin", self._of("price"), equilibrium["price"])
+        self._one(
+            right, half, 0, "Utility of the server", "utility, eq. (2)", self._of("server_utility"),
+            equilibrium["server_utility"],
+        )  # fmt: skip
+        under = _WIDE_HEIGHT + _BLOCK_GAP
+        for title, unit, key, expected in (
+            ("Demand of each prosumer", "elecoins", "x", equilibrium["demands"]),
+            (
+                "Utility of each prosumer",
+                "utility, eq. (3)",
+                "prosumer_utilities",
+                equilibrium["prosumer_utilities"],
+            ),
+        ):
+            if rows:
+                self._each(under, title, unit, key, expected, rows)
+                under += block + _BLOCK_GAP
+            else:
+                self._range(_LEFT if key == "x" else right, half, under, title, unit, key, expected)
+        self._heading(report)
+
+    def _of(self, key: str) -> Values:
+        return [record[key] for record in self.records]
+
+    def _axes(self, left: float, width: float, below_top: float, height: float) -> Axes:
+        """Axes placed in inches from the left and from the top of the panels."""
+        bottom = self.height - _TOP - below_top - height
+        box = (left / _WIDTH, bottom / self.height, width / _WIDTH, height / self.height)
+        axes = self.figure.add_axes(box)
+        last = max(self.slots, default=1)
+        axes.set_xlim(0.4, last + 0.6)
+        axes.margins(x=0)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+        return axes
+
+    def _one(
+        self, left: float, width: float, top: float, title: str, unit: str, values: Values, expected: float
+    ) -> None:
+        axes = self._axes(left, width, top, _WIDE_HEIGHT)
+        self._points(axes, values)
+        _line(axes, expected)
+        axes.set_ylim(_limits([*values, expected]))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=_STEPS))
+        axes.set_ylabel(unit)
+        axes.yaxis.set_label_coords((_LABEL - _LEFT) / width, 0.5)
+        axes.set_xlabel("slot", labelpad=1)
+        axes.set_title(title, loc="left", weight="bold")
+
+    def _each(self, top: float, title: str, unit: str, key: str, expected: Values, rows: int) -> None:
+        """One small panel for each prosumer, all with the same axes."""
+        width = (_WIDTH - _LEFT - _RIGHT - (_COLUMNS - 1) * _SMALL_GAP) / _COLUMNS
+        limits = _limits([*expected, *(value for record in self.records for value in record[key])])
+        height = rows * _SMALL_HEIGHT + (rows - 1) * _SMALL_GAP
+        y = 1 - (_TOP + top - 0.3) / self.height
+        self.figure.text(_LEFT / _WIDTH, y, title, weight="bold")
+        self.figure.text(
+            _LABEL / _WIDTH, 1 - (_TOP + top + height / 2) / self.height, unit, rotation=90, ha="center",
+            va="center",
+        )  # fmt: skip
+        for index, name in enumerate(self.names):
+            row, column = divmod(index, _COLUMNS)
+            axes = self._axes(
+                _LEFT + column * (width + _SMALL_GAP),
+                width,
+                top + row * (_SMALL_HEIGHT + _SMALL_GAP),
+                _SMALL_HEIGHT,
+            )
+            values = [record[key][index] for record in self.records]
+            for first, last in self._gaps(values):
+                axes.axvspan(first - 0.5, last + 0.5, color=_ABSENT, linewidth=0, zorder=0)
+            self._points(axes, values)
+            _line(axes, expected[index])
+            axes.set_ylim(limits)
+            axes.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=_STEPS))
+            axes.set_title(f"{name}, w = {self.w[index]:.4g}", loc="left", fontsize=7, pad=3)
+            below = index + _COLUMNS < len(self.names)
+            axes.tick_params(labelleft=column == 0, labelbottom=not below)
+            if not below:
+                axes.set_xlabel("slot", labelpad=1)
+
+    def _range(
+        self, left: float, width: float, top: float, title: str, unit: str, key: str, expected: Values
+    ) -> None:
+        """Mean and range over the prosumers that acted, where each cannot have a panel."""
+        axes = self._axes(left, width, top, _WIDE_HEIGHT)
+        acted = [[value for value in record[key] if value is not None] for record in self.records]
+        slots = [slot for slot, values in zip(self.slots, acted, strict=True) if values]
+        low, high = [min(values) for values in acted if values], [max(values) for values in acted if values]
+        axes.vlines(slots, low, high, color=_DATA, alpha=0.3, linewidth=self._size(), zorder=1)
+        self._points(axes, [math.fsum(values) / len(values) if values else None for values in acted])
+        known = [value for value in expected if value is not None]
+        _line(axes, math.fsum(known) / len(known))
+        for edge in (min(known), max(known)):
+            axes.axhline(edge, **_EDGES, zorder=4)
+        axes.set_ylim(_limits([*known, *low, *high]))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=_STEPS))
+        axes.set_ylabel(unit)
+        axes.yaxis.set_label_coords((_LABEL - _LEFT) / width, 0.5)
+        axes.set_xlabel("slot", labelpad=1)
+        axes.set_title(
+            f"{title.replace('each prosumer', 'the prosumers')}: mean and range", loc="left", weight="bold"
+        )
+
+    def _points(self, axes: Axes, values: Values) -> None:
+        """A dot for each slot, hollow where the slot is not complete."""
+        for whole, fill in ((True, _DATA), (False, "white")):
+            points = [
+                (slot, value)
+                for slot, value, complete in zip(self.slots, values, self.complete, strict=True)
+                if value is not None and complete is whole
+            ]
+            if points:
+                axes.plot(
+                    *zip(*points, strict=True), "o", color=_DATA, markersize=self._size(), zorder=3,
+                    markerfacecolor=fill, markeredgewidth=0.7, rasterized=len(self.slots) > _MOST_VECTORS,
+                )  # fmt: skip
+
+    def _size(self) -> float:
+        """Of a dot, in points: small where there are many."""
+        return max(1.6, min(4.0, 80 / max(1, len(self.slots))))
+
+    def _gaps(self, values: Values) -> Iterator[tuple[int, int]]:
+        """First and last slot of each run in which the prosumer did not act."""
+        pairs = zip(self.slots, values, strict=True)
+        for absent, run in groupby(pairs, key=lambda pair: pair[1] is None):
+            if absent:
+                slots = [slot for slot, _ in run]
+                yield slots[0], slots[-1]
+
+    def _heading(self, report: dict[str, Any]) -> None:
+        played = f"{len(self.slots)} of {report['slots']} slots" if self.slots else "no slot was played"
+        self.figure.text(
+            _LEFT / _WIDTH, 1 - 0.2 / self.height, va="center", color="#444444",
+            s=f"Campaign {report['id']} of {report['testbed']}, policy {report['policy']}: {played}",
+        )  # fmt: skip
+        dot: dict[str, Any] = {"color": _DATA, "marker": "o", "linestyle": "none", "markersize": 4}
+        handles: list[Line2D | Patch] = [Line2D([], [], **_DASHES, label="equilibrium")]
+        if any(self.complete):
+            handles.insert(0, Line2D([], [], **dot, label="on chain"))
+        if not all(self.complete):
+            handles.append(Line2D([], [], **dot, markerfacecolor="white", label="slot not complete"))
+        if len(self.names) > _MOST_PANELS:
+            handles.append(Line2D([], [], **_EDGES, label="lowest and highest of the equilibrium"))
+        elif any(None in record["x"] for record in self.records):
+            handles.append(Patch(color=_ABSENT, label="did not act"))
+        self.figure.legend(
+            handles=handles, loc="center left", bbox_to_anchor=(_LEFT / _WIDTH, 1 - 0.42 / self.height),
+            ncols=len(handles), frameon=False, borderaxespad=0, borderpad=0, handletextpad=0.5, columnspacing=1.5,
+        )  # fmt: skip
+
+
+def _line(axes: Axes, value: float | None) -> None:
+    """The equilibrium, thin and above the dots, so that neither hides the other where they coincide."""
+    if value is not None:
+        axes.axhline(value, **_DASHES, zorder=4)
+
+
+def _limits(values: Values) -> tuple[float, float]:
+    """Limits around all values, never so narrow that the last wei looks like a trend."""
+    known = [value for value in values if value is not None]
+    low, high = min(known), max(known)
+    span = max(high - low, 0.1 * max(abs(low), abs(high)), 1e-6)
+    middle = (low + high) / 2
+    return middle - 0.58 * span, middle + 0.58 * span

@@ -1,0 +1,338 @@
+"""The report of a campaign in words and tables, for the researcher who ran it or reads of it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from market.units import Q_to_mE_per_kWh, Wh_to_kWh, mE_to_Wh, wei_to_ether
+
+# A longer table is for programs: they have report.json.
+_LONGEST_TABLE = 1000
+_NONE = "–"
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """report.md."""
+    sections = (
+        _headline(report),
+        _against_equilibrium(report),
+        _slots(report),
+        _died(report),
+        _audit(report["audit"]),
+        _mining(report),
+        _repeat(report),
+        _versions(report),
+    )
+    return "\n".join(line for section in sections for line in (*section, ""))
+
+
+def _headline(report: dict[str, Any]) -> Iterator[str]:
+    totals, audit = report["totals"], report["audit"]
+    complete = len(_complete(report))
+    yield f"# Campaign {report['id']} of testbed {report['testbed']}"
+    yield ""
+    if not report["slot_records"]:
+        yield "**No slot was played**: there are no prices, demands or utilities to report."
+    elif not complete:
+        yield "**No slot was complete**: in none did every prosumer buy and trade."
+    if report["interrupted"]:
+        yield f"**Interrupted** after {report['slots_played']} of {report['slots']} slots."
+    yield ""
+    pace, fees = totals["slots_per_two_blocks"], totals["fees_ether"]
+    yield from _table(
+        ("", ""),
+        (
+            ("created", report["created"]),
+            ("policy, seed", f"{report['policy']}, {report['seed']}"),
+            ("chain", f"{report['consensus']} on {report['engine']}, chain ID {report['chain']['chain_id']}"),
+            ("blocks", f"{report['start_block']} to {report['end_block']} ({totals['blocks']} blocks)"),
+            ("slots", f"{report['slots_played']} played of {report['slots']}, {complete} complete"),
+            ("first slot on the chain", report["first_slot"]),
+            ("slots per two blocks", _NONE if pace is None else f"{pace:.2f}"),
+            ("prosumers", len(report["equilibrium"]["demands"])),
+            ("purchases, trades", f"{totals['purchases']}, {totals['trades']}"),
+            ("fees of all transactions", f"{_number(fees)} ether"),
+            ("conservation audit", _verdict(audit)),
+        ),
+        align="ll",
+    )
+    yield ""
+    yield "![Price, demands and utilities per slot beside the equilibrium](report.png)"
+    if report["notes"]:
+        yield ""
+        yield from (f"- {_one_line(note)}" for note in report["notes"])
+
+
+def _against_equilibrium(report: dict[str, Any]) -> Iterator[str]:
+    equilibrium, records = report["equilibrium"], _complete(report)
+    yield "## Beside the closed-form equilibrium"
+    yield ""
+    yield (
+        f"Means over the {len(records)} complete slots of {len(report['slot_records'])} that were played;"
+        " a slot is complete when every prosumer bought and traded."
+        if records
+        else "No slot was complete, so there is no mean to set beside the equilibrium."
+    )
+    yield (
+        "Utilities are equations (2) and (3) with the integers that the chain settled, converted back, and"
+        f" without gas: all fees together were {_number(report['totals']['fees_ether'])} ether."
+    )
+    yield from _short_deliveries(report)
+    if equilibrium["binding"]:
+        yield f"Bounds that hold a choice at the equilibrium: {', '.join(equilibrium['binding'])}."
+    yield ""
+    demands, utilities = equilibrium["demands"], equilibrium["prosumer_utilities"]
+    header = ("", "mean on chain", "equilibrium", "deviation")
+    yield from _table(
+        header,
+        (
+            _beside("price, ether per elecoin", [r["price"] for r in records], equilibrium["price"]),
+            _beside("Σx, elecoins per slot", [math.fsum(r["x"]) for r in records], math.fsum(demands)),
+            _beside("server utility", [r["server_utility"] for r in records], equilibrium["server_utility"]),
+            _beside(
+                "mean prosumer utility", [_mean(r["prosumer_utilities"]) for r in records], _mean(utilities)
+            ),
+        ),
+    )
+    yield ""
+    yield from _table(
+        ("prosumer", "mean x, elecoins", *header[2:], "mean utility", *header[2:]),
+        (
+            (
+                *_beside(name, [r["x"][i] for r in records], demands[i]),
+                *_beside("", [r["prosumer_utilities"][i] for r in records], utilities[i])[1:],
+            )
+            for i, name in enumerate(prosumer_names(report))
+        ),
+    )
+
+
+def _short_deliveries(report: dict[str, Any]) -> Iterator[str]:
+    """Where supply binds, equation (3) is taken with what arrived, and the reader must know."""
+    Q = Q_to_mE_per_kWh(report["parameters"]["Q"])
+    bought = [
+        (x_mE, y_Wh or 0)
+        for record in report["slot_records"]
+        for x_mE, y_Wh in zip(record["x_mE"], record["y_Wh"], strict=True)
+        if x_mE is not None
+    ]
+    short = sum(y_Wh < mE_to_Wh(x_mE, Q) for x_mE, y_Wh in bought)
+    if short:
+        yield (
+            f"In {short} of {len(bought)} purchases less electricity arrived than the elecoins pay for."
+            " Where supply bound, equation (3) takes the electricity that arrived."
+        )
+
+
+def _slots(report: dict[str, Any]) -> Iterator[str]:
+    records = report["slot_records"]
+    yield "## Slots"
+    yield ""
+    if not records:
+        yield "No slot was played."
+        return
+    shown = records[:_LONGEST_TABLE]
+    yield from _table(
+        (
+            "slot",
+            "price, ether per elecoin",
+            "Σx, elecoins",
+            "energy, kWh",
+            "server utility",
+            "mean prosumer utility",
+            "complete",
+        ),
+        (
+            (
+                record["slot"],
+                _number(record["price"]),
+                _number(math.fsum(_acted(record["x"]))),
+                f"{Wh_to_kWh(sum(_acted(record['y_Wh']))):.3f}",
+                _number(record["server_utility"]),
+                _number(_mean(_acted(record["prosumer_utilities"]))),
+                "yes" if record["complete"] else f"no{_absent(record)}",
+            )
+            for record in shown
+        ),
+    )
+    if len(shown) < len(records):
+        yield ""
+        yield f"These are the first {len(shown)} of {len(records)} slots; report.json has them all."
+    if len(_complete(report)) < len(records):
+        yield ""
+        yield "In a slot that is not complete, sums and means are over the prosumers that acted."
+
+
+def _absent(record: dict[str, Any]) -> str:
+    missing = sum(x is None for x in record["x"])
+    return f", {missing} did not act" if missing else ""
+
+
+def _died(report: dict[str, Any]) -> Iterator[str]:
+    yield "## What died"
+    yield ""
+    if not report["died"]:
+        yield "Nothing: every node, bot and service lived to the end."
+        return
+    yield from _table(
+        ("name", "what", "slot"),
+        ((d["name"], d["what"], _NONE if d["slot"] is None else d["slot"]) for d in report["died"]),
+        align="llr",
+    )
+
+
+def _audit(audit: dict[str, Any]) -> Iterator[str]:
+    yield "## Conservation audit"
+    yield ""
+    yield f"**{_verdict(audit)}** Elecoins, electricity and ether were worked out anew from events,"
+    yield "transactions and receipts, and compared account by account with the contract's state and the"
+    yield f"balances at block {audit['block']} (`{audit['block_hash']}`)."
+    yield ""
+    done = Counter(check["kind"] for check in audit["checks"])
+    failures = [check for check in audit["checks"] if not check["ok"]]
+    failed = Counter(check["kind"] for check in failures)
+    yield from _table(
+        ("of what", "comparisons", "failed"), ((kind, done[kind], failed[kind]) for kind in sorted(done))
+    )
+    if failures:
+        yield ""
+        yield "What failed (elecoins in mE, electricity in Wh, ether in wei):"
+        yield ""
+        yield from _table(
+            ("of what", "account", "quantity", "expected", "on chain", "difference"),
+            (
+                (
+                    check["kind"],
+                    f"`{check['account']}`",
+                    check["quantity"],
+                    check["expected"],
+                    check["actual"],
+                    f"{int(check['actual']) - int(check['expected']):+d}",
+                )
+                for check in failures
+            ),
+            align="lllrrr",
+        )
+    yield ""
+    yield "Since the genesis block:"
+    yield ""
+    yield from _table(("total", "amount", ""), (_total(*item) for item in audit["totals"].items()), "lrl")
+
+
+def _total(name: str, amount: str) -> tuple[str, str, str]:
+    words, _, unit = name.rpartition("_")
+    if unit == "wei":
+        return words, f"{wei_to_ether(int(amount)):.9f}", "ether"
+    if unit in ("mE", "Wh"):
+        return words, f"{int(amount) / 1000:.3f}", "elecoins" if unit == "mE" else "kWh"
+    return name.replace("_", " "), amount, ""
+
+
+def _mining(report: dict[str, Any]) -> Iterator[str]:
+    mining = report["mining"]
+    yield "## Blocks of each edge server"
+    yield ""
+    yield from _table(
+        ("edge server", "blocks", "share of blocks", "computing share"),
+        (
+            (name, blocks, _share(mining["shares"].get(name)), _share(mining["expected_shares"].get(name)))
+            for name, blocks in mining["blocks"].items()
+        ),
+    )
+    yield ""
+    if report["consensus"] == "clique":
+        yield "Under Clique the sealers take turns, so blocks do not follow the computing share."
+    yield (
+        f"Mining enters the server's utility in expectation, by equation (1): U_m = {_number(mining['U_m'])}."
+    )
+
+
+def _repeat(report: dict[str, Any]) -> Iterator[str]:
+    yield "## To repeat it"
+    yield ""
+    yield "`report.json` beside this file holds the configuration, the seed and every decision:"
+    yield ""
+    yield "```"
+    yield "testbed campaign run --from report.json"
+    yield "```"
+
+
+def _versions(report: dict[str, Any]) -> Iterator[str]:
+    versions, chain = report["versions"], report["chain"]
+    yield "## Versions"
+    yield ""
+    yield from _table(
+        ("", ""),
+        (
+            *((name, "unknown" if value is None else f"`{value}`") for name, value in versions.items()),
+            ("genesis block", f"`{chain['genesis_hash']}`"),
+            ("last block", f"{report['end_block']}, `{report['end_block_hash']}`"),
+            ("ETSC", f"`{chain['contract']}`"),
+        ),
+        align="ll",
+    )
+
+
+def prosumer_names(report: dict[str, Any]) -> list[str]:
+    """Names in the order of x, w and the equilibrium's demands, shape (N,)."""
+    return [one["name"] for one in report["participants"] if one["role"] == "prosumer"]
+
+
+def _complete(report: dict[str, Any]) -> list[dict[str, Any]]:
+    return [record for record in report["slot_records"] if record["complete"]]
+
+
+def _acted(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if value is not None]
+
+
+def _verdict(audit: dict[str, Any]) -> str:
+    if audit["ok"]:
+        return f"The books balance: {audit['checked']} comparisons, none failed."
+    return f"THE BOOKS DO NOT BALANCE: {audit['failed']} of {audit['checked']} comparisons failed."
+
+
+def _beside(what: str, found: Sequence[float], equilibrium: float | None) -> tuple[str, str, str, str]:
+    mean = _mean(found)
+    return what, _number(mean), _number(equilibrium), _deviation(mean, equilibrium)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def _deviation(found: float | None, expected: float | None) -> str:
+    if found is None or not expected:
+        return _NONE
+    return f"{100 * (found - expected) / abs(expected):+.3f} %"
+
+
+def _share(part: float | None) -> str:
+    return _NONE if part is None else f"{100 * part:.1f} %"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return _NONE
+    return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def _table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], align: str | None = None
+) -> Iterator[str]:
+    """A table in Markdown; `align` has l or r for each column, by default the first is left."""
+    align = align or "l" + "r" * (len(header) - 1)
+    yield _row(header)
+    yield _row(["---:" if side == "r" else ":---" for side in align])
+    yield from map(_row, rows)
+
+
+def _row(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,253 @@
+"""What a campaign did, read from the chain: every slot's price, demands and utilities, and the audit."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chain.clique import sealer_of
+from chain.rpc import Rpc, RpcError, quantity
+from contracts.audit import Audit, audit
+from contracts.etsc import Etsc
+from contracts.events import Event, Purchased, SlotOpened, Traded
+from market.mining import mining_utility, shares
+from market.units import (
+    Wh_to_kWh,
+    mE_to_elecoins,
+    wei_per_mE_to_price,
+    wei_to_ether,
+)
+from market.utilities import delivered_utility, server_utility
+from orchestrator.existing import Testbed
+from orchestrator.manifest import Campaign
+from orchestrator.participants import allocation_wei
+
+if TYPE_CHECKING:
+    from orchestrator.campaign import Course
+
+_BLOCK_REWARD_WEI = 2 * 10**18  # EIP-1234
+_BATCH = 100
+
+
+def assemble(
+    testbed: Testbed, campaign: Campaign, course: Course, rpc: Rpc, end_block: int
+) -> tuple[dict[str, Any], Audit]:
+    """The report of a campaign that ended at `end_block`, and the audit of all accounts at that block."""
+    etsc = Etsc(testbed.registration.contract)
+    events = rpc.fetch(etsc.events(course.start_block, end_block))
+    blocks = _blocks(rpc, course.start_block, end_block)
+    people = testbed.participants
+    by_address = {each.address.lower(): each.name for each in (*people.market, *people.sealers)}
+    records = _slot_records(testbed, campaign, events, _openers(rpc, events, by_address))
+    proof_of_work = testbed.plan.consensus == "pow"
+    result = audit(
+        rpc,
+        etsc.address,
+        end_block,
+        allocation_wei(testbed.config, testbed.game, people),
+        [sealer.address for sealer in people.sealers],
+        block_reward_wei=_BLOCK_REWARD_WEI if proof_of_work else 0,
+    )
+    complete = [record for record in records if record["complete"]]
+    trades = [event for event in events if isinstance(event, Traded)]
+    report = {
+        "kind": "campaign report",
+        "version": 1,
+        "id": campaign.id,
+        "testbed": testbed.state.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "engine": testbed.state.engine,
+        "consensus": testbed.plan.consensus,
+        "policy": campaign.order.policy,
+        "seed": campaign.order.seed,
+        "slots": campaign.order.slots,
+        "slots_played": len(records),
+        "first_slot": campaign.first_slot,
+        "start_block": course.start_block,
+        "end_block": end_block,
+        "end_block_hash": result.block_hash,
+        # Without the mnemonic: a report is made to be passed on.
+        "configuration": {**testbed.state.config, "mnemonic": None},
+        "chain": {
+            "chain_id": testbed.plan.chain_id,
+            "genesis_hash": testbed.state.genesis_hash,
+            "contract": etsc.address,
+        },
+        "versions": _versions(rpc),
+        "parameters": asdict(testbed.game),
+        "participants": [
+            {"name": each.name, "role": each.role, "address": each.address}
+            for each in (*people.market, *people.sealers)
+        ],
+        "equilibrium": asdict(campaign.equilibrium),
+        "slot_records": records,
+        "totals": {
+            "purchases": sum(1 for event in events if isinstance(event, Purchased) and event.amount > 0),
+            "trades": len(trades),
+            "energy_kWh": Wh_to_kWh(sum(trade.quantity for trade in trades)),
+            "blocks": len(blocks),
+            "slots_complete": len(complete),
+            "slots_per_two_blocks": _slots_per_two_blocks(records, events),
+            "fees_ether": wei_to_ether(_fees_wei(rpc, blocks)),
+        },
+        "mining": _mining(testbed, blocks),
+        "died": [asdict(death) for death in course.died.values()],
+        "notes": course.notes,
+        "interrupted": course.interrupted,
+        "audit": result.to_json(),
+    }
+    return report, result
+
+
+def _openers(rpc: Rpc, events: list[Event], by_address: Mapping[str, str]) -> dict[int, str]:
+    """Who opened each slot: after the deadline that may be anyone."""
+    opened = [event for event in events if isinstance(event, SlotOpened)]
+    found = rpc.batch([("eth_getTransactionByHash", [event.tx_hash]) for event in opened])
+    return {
+        event.slot: by_address.get(transaction["from"].lower(), transaction["from"])
+        for event, transaction in zip(opened, found, strict=True)
+    }
+
+
+def _slot_records(
+    testbed: Testbed, campaign: Campaign, events: list[Event], openers: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    """One record a slot that was opened, from the settled integers; prosumers in their order."""
+    game = testbed.game
+    prosumers = [prosumer.address.lower() for prosumer in testbed.participants.prosumers]
+    last_act = {event.slot: event for event in events if isinstance(event, SlotOpened)}
+    records = []
+    for slot, opened in sorted(last_act.items()):
+        if not campaign.first_slot <= slot <= campaign.last_slot:
+            continue
+        bought: dict[str, int] = {}
+        received: dict[str, int] = {}
+        for event in events:
+            if isinstance(event, Purchased) and event.slot == slot:
+                bought[event.buyer.lower()] = bought.get(event.buyer.lower(), 0) + event.amount
+            elif isinstance(event, Traded) and event.slot == slot:
+                received[event.buyer.lower()] = received.get(event.buyer.lower(), 0) + event.quantity
+        price = wei_per_mE_to_price(opened.price)
+        x_mE = [bought.get(prosumer) for prosumer in prosumers]
+        y_Wh = [received.get(prosumer, 0) for prosumer in prosumers]
+        x = [None if amount is None else mE_to_elecoins(amount) for amount in x_mE]
+        records.append(
+            {
+                "slot": slot - campaign.first_slot + 1,
+                "chain_slot": slot,
+                "opened_at_block": opened.block_number,
+                "opened_by": openers[slot],
+                "price": price,
+                "price_wei_per_mE": opened.price,
+                "x": x,
+                "x_mE": x_mE,
+                "y_Wh": y_Wh,
+                "server_utility": server_utility(
+                    [amount or 0.0 for amount in x],
+                    price,
+                    k=game.k,
+                    Q=game.Q,
+                    e_c=game.e_c,
+                    mining_utility=mining_utility(game),
+                ),
+                "prosumer_utilities": [
+                    None
+                    if amount is None
+                    else delivered_utility(
+                        Wh_to_kWh(quantity_Wh), amount, price, theta=game.theta, eta=game.eta, w=w
+                    )
+                    for amount, quantity_Wh, w in zip(x, y_Wh, game.w, strict=True)
+                ],
+                # Everybody bought and traded with x > 0.
+                "complete": all(amount for amount in x_mE) and all(y_Wh),
+            }
+        )
+    return records
+
+
+def _slots_per_two_blocks(records: list[dict[str, Any]], events: list[Event]) -> float | None:
+    """Complete slots in the time of two blocks: from the first price to the last trade of the campaign."""
+    complete = [record for record in records if record["complete"]]
+    if not complete:
+        return None
+    first: int = records[0]["opened_at_block"]
+    slots = {record["chain_slot"] for record in records}
+    last = max(event.block_number for event in events if isinstance(event, Traded) and event.slot in slots)
+    return 2 * len(complete) / (last - first + 1)
+
+
+def _blocks(rpc: Rpc, first: int, last: int) -> list[dict[str, Any]]:
+    numbers = range(first, last + 1)
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(numbers), _BATCH):
+        part = numbers[start : start + _BATCH]
+        found += rpc.batch([("eth_getBlockByNumber", [quantity(number), False]) for number in part])
+    if missing := next((block for block in found if block is None or isinstance(block, RpcError)), None):
+        raise missing if isinstance(missing, RpcError) else RpcError(0, "a block is missing")
+    return found
+
+
+def _fees_wei(rpc: Rpc, blocks: list[dict[str, Any]]) -> int:
+    hashes = [transaction for block in blocks for transaction in block["transactions"]]
+    total = 0
+    for start in range(0, len(hashes), _BATCH):
+        part = hashes[start : start + _BATCH]
+        for receipt in rpc.batch([("eth_getTransactionReceipt", [each]) for each in part]):
+            if isinstance(receipt, RpcError):
+                raise receipt
+            total += int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
+    return total
+
+
+def _mining(testbed: Testbed, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Blocks of each edge server beside its part of the computing power."""
+    names = [edge_server.name for edge_server in testbed.participants.edge_servers]
+    by_sealer = {
+        sealer.address.lower(): name for sealer, name in zip(testbed.participants.sealers, names, strict=True)
+    }
+    counts = dict.fromkeys(names, 0)
+    for block in blocks:
+        sealer = block["miner"] if testbed.plan.consensus == "pow" else sealer_of(block)
+        counts[by_sealer[sealer.lower()]] += 1
+    total = max(1, len(blocks))
+    return {
+        "blocks": counts,
+        "shares": {name: count / total for name, count in counts.items()},
+        "expected_shares": dict(zip(names, shares(testbed.game), strict=True)),
+        "U_m": mining_utility(testbed.game),
+    }
+
+
+def _versions(rpc: Rpc) -> dict[str, str | None]:
+    client = re.search(r"v(\d+\.\d+\.\d+)", rpc.request("web3_clientVersion"))
+    return {
+        "testbed": metadata.version("elecoin-testbed"),
+        "commit": _commit(),
+        "geth": client[1] if client else None,
+        "python": platform.python_version(),
+    }
+
+
+def _commit() -> str | None:
+    """Of the checkout that this code runs from; None for an installed package."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        shown = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return shown.stdout.strip()
