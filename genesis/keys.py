@@ -13,6 +13,7 @@ from eth_account import Account
 from eth_account.hdaccount import generate_mnemonic, key_from_seed, seed_from_mnemonic
 from eth_account.types import Language
 from eth_keyfile.keyfile import create_keyfile_json
+from eth_utils.exceptions import ValidationError
 
 from errors import TestbedError
 
@@ -34,18 +35,19 @@ def new_mnemonic() -> str:
     return generate_mnemonic(num_words=12, lang=Language.ENGLISH)
 
 
-def check_mnemonic(mnemonic: str) -> None:
-    """Raises TestbedError where the words are not a BIP-39 mnemonic."""
-    try:
-        seed_from_mnemonic(mnemonic, "")
-    except Exception as error:
-        raise TestbedError(f"not a BIP-39 mnemonic: {error}") from error
-
-
 def derive(mnemonic: str, names_and_paths: Iterable[tuple[str, str]]) -> list[Key]:
     """A key for each name at its path (BIP-32). Raises TestbedError where the mnemonic is none."""
-    check_mnemonic(mnemonic)
-    seed = seed_from_mnemonic(mnemonic, "")
+    words = mnemonic.split()
+    try:
+        seed = seed_from_mnemonic(" ".join(words), "")
+    except ValidationError:
+        # The library's message holds the words, which are all but the secret itself.
+        raise TestbedError(
+            f"its {len(words)} words are not a BIP-39 mnemonic: there must be 12, 15, 18, 21 or 24 of one"
+            " language's list, the last of which fits the others",
+            where="mnemonic",
+            fix="Look for a misspelt word, or leave the key out: a new mnemonic is made.",
+        ) from None
     keys = []
     for name, path in names_and_paths:
         private_key = key_from_seed(seed, path)

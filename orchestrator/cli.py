@@ -79,7 +79,9 @@ def init(
 
     if path.exists() and not force:
         raise TestbedError("the file is there already", where=str(path), fix="`--force` writes over it.")
-    write_atomic(path.resolve(), resources.files("orchestrator").joinpath("testbed.yaml").read_text())
+    write_atomic(
+        path.resolve(), resources.files("orchestrator").joinpath("testbed.yaml").read_text(encoding="utf-8")
+    )
     out.print(f"{path} written; `testbed up --config {path}` starts it.")
 
 

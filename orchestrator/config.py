@@ -7,8 +7,10 @@ Section IV; what the paper does not give is marked as an assumption.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,14 +18,24 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from errors import TestbedError
+from market.parameters import Parameters, preset
+from market.units import MILLI, WEI_PER_ETHER, Q_to_mE_per_kWh, elecoins_to_mE, kWh_to_Wh, price_to_wei_per_mE
 
 NAME_PATTERN = r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?"
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 Consensus = Literal["clique", "pow"]
+# Beyond this no quantity of a market makes sense, and products of several stay exact in all that compute.
+_LARGEST = 1e9
+Positive = Annotated[float, Field(gt=0, le=_LARGEST)]
+NotNegative = Annotated[float, Field(ge=0, le=_LARGEST)]
+# How much ETSC's accounts hold: mE and Wh in 48 bits, a seller's earnings in wei in 96.
+_LARGEST_ACCOUNT = 2**48 - 1
+_LARGEST_CREDIT_WEI = 2**96 - 1
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Strict: neither "8" nor yes is a number of prosumers.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class NodeConfig(_Section):
@@ -51,21 +63,38 @@ class MarketConfig(_Section):
     preset: Literal["interior"] = "interior"
     prosumers: int = Field(8, ge=1, le=200)
     retailers: int = Field(2, ge=1, le=50)
-    theta: float | None = Field(None, gt=0)
-    eta: float | None = Field(None, gt=0)
-    k: float | None = Field(None, gt=0)
-    Q: float | None = Field(None, gt=0)
-    w: list[Annotated[float, Field(gt=0)]] | None = Field(None, min_length=1)
-    p_min: float | None = Field(None, gt=0)
-    p_max: float | None = Field(None, gt=0)
-    x_min: float | None = Field(None, ge=0)
-    x_max: float | None = Field(None, gt=0)
-    e_c: float | None = Field(None, ge=0)
+    theta: Positive | None = None
+    eta: Positive | None = None
+    k: Positive | None = None
+    Q: Positive | None = None
+    w: list[Positive] | None = Field(None, min_length=1)
+    p_min: Positive | None = None
+    p_max: Positive | None = None
+    x_min: NotNegative | None = None
+    x_max: Positive | None = None
+    e_c: NotNegative | None = None
+
+    @property
+    def game(self) -> Parameters:
+        """The game without the nodes' computing power. Raises TestbedError where the values contradict."""
+        keys = ("theta", "eta", "k", "Q", "w", "p_min", "p_max", "x_min", "x_max", "e_c")
+        given: dict[str, Any] = {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
+        return replace(preset(self.preset).with_prosumers(self.prosumers), **given)
 
     @model_validator(mode="after")
-    def _one_w_each(self) -> MarketConfig:
+    def _playable(self) -> MarketConfig:
         if self.w is not None and len(self.w) != self.prosumers:
             raise ValueError(f"w has {len(self.w)} values, prosumers is {self.prosumers}: give one w each")
+        try:
+            game = self.game
+        except TestbedError as error:
+            raise ValueError(error.what) from error
+        if Q_to_mE_per_kWh(game.Q) < 1 or elecoins_to_mE(game.x_max) < 1:
+            raise ValueError(
+                f"Q is {game.Q} and x_max is {game.x_max}: each must be at least 0.001, the chain's unit"
+            )
+        if price_to_wei_per_mE(game.p_min) < 1:
+            raise ValueError(f"p_min is {game.p_min}: it must be at least 1e-15, the chain's unit")
         return self
 
 
@@ -131,24 +160,77 @@ class Config(_Section):
             raise ValueError(f"selling is {self.selling!r}; it must be a node: {', '.join(names)}")
         return self
 
+    @model_validator(mode="after")
+    def _fits_the_contract(self) -> Config:
+        """All declared slots with every demand at its bound must fit into the accounts of ETSC."""
+        game, slots = self.market.game, self.campaign.declared_slots
+        sold_mE = slots * game.prosumers * elecoins_to_mE(game.x_max)
+        metered_Wh = slots * kWh_to_Wh(game.prosumers * game.x_max / game.Q)
+        earned_wei = sold_mE * price_to_wei_per_mE(game.p_max)
+        for what, needed, unit, largest in (
+            ("elecoins", sold_mE / MILLI, "", _LARGEST_ACCOUNT / MILLI),
+            ("electricity", metered_Wh / MILLI, " kWh", _LARGEST_ACCOUNT / MILLI),
+            (
+                "the seller's earnings",
+                earned_wei / WEI_PER_ETHER,
+                " ether",
+                _LARGEST_CREDIT_WEI / WEI_PER_ETHER,
+            ),
+        ):
+            if needed > largest:
+                raise ValueError(
+                    f"campaign.declared_slots is {slots}: {what} could come to {needed:.3g}{unit}, and the"
+                    f" contract counts to {largest:.3g}: declare fewer slots, or lower the market's bounds"
+                )
+        return self
+
     @property
     def selling_node(self) -> str:
         return self.selling or self.nodes[0].name
 
 
 def load_config(path: Path) -> Config:
-    """The configuration in a YAML file. Raises TestbedError naming file, key, value and what is allowed."""
+    """The configuration in a YAML file, or the one that a campaign's report.json embeds.
+
+    Raises TestbedError naming file, key, value and what is allowed.
+    """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise TestbedError(
             f"the configuration cannot be read: {error}", where=str(path), fix="`testbed init` writes one."
         ) from error
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TestbedError(f"not valid YAML: {error}", where=str(path)) from error
+        # A report is long, and YAML's parser a hundred times slower than JSON's.
+        content = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
+        raise TestbedError(f"not valid YAML{line}: {error.problem}", where=str(path)) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise TestbedError(f"cannot be parsed: {error}", where=str(path)) from error
+    if isinstance(content, dict) and content.get("kind") == "campaign report":
+        return parse_config(content.get("configuration"), where=f"{path}, configuration")
     return parse_config({} if content is None else content, where=str(path))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without two of its traps: 1e3 is a number, and no key hides an earlier one of its name."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in names:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key.value!r} stands twice", problem_mark=key.start_mark
+                    )
+                names.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 def parse_config(content: Any, *, where: str) -> Config:

@@ -71,7 +71,7 @@ def write_explorer_config(testbed: Testbed, contract: str) -> None:
     }
     path = plan.directory / "explorer" / "explorer.json"
     text = json.dumps(content, indent=1)
-    if not path.exists() or path.read_text() != text:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
         store.write_atomic(path, text, private=True)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from errors import TestbedError
 from genesis.paths import PARTICIPANT_PATH, SEALER_PATH
-from market.parameters import Parameters, preset
+from market.parameters import Parameters
 from market.units import WEI_PER_ETHER, elecoins_to_mE, kWh_to_Wh, price_to_wei_per_mE
 from orchestrator.config import Config
 from orchestrator.plan import cpu_quotas
@@ -75,7 +74,7 @@ def _roster(config: Config) -> list[tuple[str, str, str]]:
 
 def keys_of(config: Config, mnemonic: str) -> dict[str, Key]:
     """The keys of everybody by name. Raises TestbedError where the mnemonic is none (BIP-39)."""
-    from genesis.keys import derive
+    from genesis.keys import derive  # loads the key libraries
 
     return {key.name: key for key in derive(mnemonic, [(name, path) for name, _, path in _roster(config)])}
 
@@ -105,23 +104,10 @@ def _selling_index(config: Config) -> int:
 def parameters_of(config: Config, host_cpus: int) -> Parameters:
     """The game that the configuration describes; computing power is what the nodes' quotas say.
 
-    Raises TestbedError naming the key where a value is outside what the model allows.
+    Raises TestbedError where this machine has too little of it.
     """
-    market = config.market
-    given: Mapping[str, Any] = {
-        key: getattr(market, key)
-        for key in ("theta", "eta", "k", "Q", "p_min", "p_max", "x_min", "x_max", "e_c")
-        if getattr(market, key) is not None
-    }
-    try:
-        game = preset(market.preset).with_prosumers(market.prosumers)
-        game = replace(game, **given)
-        if market.w is not None:
-            game = replace(game, w=tuple(market.w))
-        quotas = tuple(cpu_quotas(config, host_cpus))
-        return replace(game, alpha=quotas, seller=_selling_index(config))
-    except TestbedError as error:
-        raise TestbedError(error.what, where="market", fix=error.fix) from error
+    quotas = tuple(cpu_quotas(config, host_cpus))
+    return replace(config.market.game, alpha=quotas, seller=_selling_index(config))
 
 
 def allocation_wei(config: Config, game: Parameters, participants: Participants) -> dict[str, int]:

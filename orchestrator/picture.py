@@ -28,15 +28,17 @@ _EDGES: dict[str, Any] = {"color": _EQUILIBRIUM, "linestyle": (0, (1, 2)), "line
 _COLUMNS = 4
 _MOST_PANELS = 12
 _DPI = 200
+# With more slots than this, dots touch in a small panel.
+_MOST_APART = 30
 _STEPS = [1, 2, 2.5, 5, 10]
 # Beyond this many slots a vector picture of every point would be too large to open.
 _MOST_VECTORS = 2000
 # Inches.
 _WIDTH, _LEFT, _RIGHT, _BOTTOM, _TOP = 7.4, 0.72, 0.12, 0.45, 0.9
-_LABEL = 0.24
+_LABEL = 0.31
 _WIDE_HEIGHT, _SMALL_HEIGHT, _GAP, _SMALL_GAP, _BLOCK_GAP = 1.6, 0.85, 0.75, 0.26, 0.9
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 8,
@@ -115,8 +117,11 @@ class _Picture:
         box = (left / _WIDTH, bottom / self.height, width / _WIDTH, height / self.height)
         axes = self.figure.add_axes(box)
         last = max(self.slots, default=1)
-        axes.set_xlim(0.4, last + 0.6)
+        axes.set_xlim(0.6 - 0.015 * last, 0.4 + 1.015 * last)
         axes.margins(x=0)
+        if not self.slots:
+            axes.set_xticks([])
+            return axes
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
         return axes
 
@@ -125,7 +130,7 @@ class _Picture:
     ) -> None:
         axes = self._axes(left, width, top, _WIDE_HEIGHT)
         self._points(axes, values)
-        _line(axes, expected)
+        self._line(axes, expected)
         axes.set_ylim(_limits([*values, expected]))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=_STEPS))
         axes.set_ylabel(unit)
@@ -141,8 +146,8 @@ class _Picture:
         y = 1 - (_TOP + top - 0.3) / self.height
         self.figure.text(_LEFT / _WIDTH, y, title, weight="bold")
         self.figure.text(
-            _LABEL / _WIDTH, 1 - (_TOP + top + height / 2) / self.height, unit, rotation=90, ha="center",
-            va="center",
+            _LABEL / _WIDTH, 1 - (_TOP + top + height / 2) / self.height, unit, rotation=90,
+            rotation_mode="anchor", ha="center", va="bottom",
         )  # fmt: skip
         for index, name in enumerate(self.names):
             row, column = divmod(index, _COLUMNS)
@@ -156,7 +161,7 @@ class _Picture:
             for first, last in self._gaps(values):
                 axes.axvspan(first - 0.5, last + 0.5, color=_ABSENT, linewidth=0, zorder=0)
             self._points(axes, values)
-            _line(axes, expected[index])
+            self._line(axes, expected[index])
             axes.set_ylim(limits)
             axes.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=_STEPS))
             axes.set_title(f"{name}, w = {self.w[index]:.4g}", loc="left", fontsize=7, pad=3)
@@ -176,7 +181,7 @@ class _Picture:
         axes.vlines(slots, low, high, color=_DATA, alpha=0.3, linewidth=self._size(), zorder=1)
         self._points(axes, [math.fsum(values) / len(values) if values else None for values in acted])
         known = [value for value in expected if value is not None]
-        _line(axes, math.fsum(known) / len(known))
+        self._line(axes, math.fsum(known) / len(known))
         for edge in (min(known), max(known)):
             axes.axhline(edge, **_EDGES, zorder=4)
         axes.set_ylim(_limits([*known, *low, *high]))
@@ -202,6 +207,11 @@ class _Picture:
                     markerfacecolor=fill, markeredgewidth=0.7, rasterized=len(self.slots) > _MOST_VECTORS,
                 )  # fmt: skip
 
+    def _line(self, axes: Axes, value: float | None) -> None:
+        """The equilibrium; above the dots where they are so many that they would hide it."""
+        if value is not None:
+            axes.axhline(value, **_DASHES, zorder=4 if len(self.slots) > _MOST_APART else 2)
+
     def _size(self) -> float:
         """Of a dot, in points: small where there are many."""
         return max(1.6, min(4.0, 80 / max(1, len(self.slots))))
@@ -215,10 +225,12 @@ class _Picture:
                 yield slots[0], slots[-1]
 
     def _heading(self, report: dict[str, Any]) -> None:
-        played = f"{len(self.slots)} of {report['slots']} slots" if self.slots else "no slot was played"
+        played = (
+            f"slots played: {len(self.slots)} of {report['slots']}" if self.slots else "no slot was played"
+        )
         self.figure.text(
             _LEFT / _WIDTH, 1 - 0.2 / self.height, va="center", color="#444444",
-            s=f"Campaign {report['id']} of {report['testbed']}, policy {report['policy']}: {played}",
+            s=f"Campaign {report['id']} of {report['testbed']}, policy {report['policy']}, {played}",
         )  # fmt: skip
         dot: dict[str, Any] = {"color": _DATA, "marker": "o", "linestyle": "none", "markersize": 4}
         handles: list[Line2D | Patch] = [Line2D([], [], **_DASHES, label="equilibrium")]
@@ -232,14 +244,9 @@ class _Picture:
             handles.append(Patch(color=_ABSENT, label="did not act"))
         self.figure.legend(
             handles=handles, loc="center left", bbox_to_anchor=(_LEFT / _WIDTH, 1 - 0.42 / self.height),
-            ncols=len(handles), frameon=False, borderaxespad=0, borderpad=0, handletextpad=0.5, columnspacing=1.5,
+            ncols=len(handles), frameon=False, borderaxespad=0, borderpad=0, handletextpad=0.5,
+            columnspacing=1.5,
         )  # fmt: skip
-
-
-def _line(axes: Axes, value: float | None) -> None:
-    """The equilibrium, thin and above the dots, so that neither hides the other where they coincide."""
-    if value is not None:
-        axes.axhline(value, **_DASHES, zorder=4)
 
 
 def _limits(values: Values) -> tuple[float, float]:

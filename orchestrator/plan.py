@@ -14,6 +14,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Literal
 
+from errors import TestbedError
 from orchestrator.config import Config
 from orchestrator.store import State, directory_of
 
@@ -30,6 +31,8 @@ _GIB = 1024**3
 _GAS_PRICE_WEI = 10**9
 _NODE_STOP_SECONDS = 60
 _STOP_SECONDS = 10
+# A control group counts milliseconds in a tenth of a second.
+_LEAST_QUOTA = 0.01
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,22 @@ class Plan:
 
 
 def cpu_quotas(config: Config, host_cpus: int) -> list[float]:
-    """Processors for each node: in the ratio of the scores, together `cpu_share` of the host's."""
+    """Processors for each node: in the ratio of the scores, together `cpu_share` of the host's.
+
+    Raises TestbedError where a node gets less than a processor can be divided into.
+    """
     total = sum(node.score for node in config.nodes)
     scale = host_cpus * config.chain.cpu_share / total
-    return [round(node.score * scale, 3) for node in config.nodes]
+    quotas = [round(node.score * scale, 3) for node in config.nodes]
+    for node, quota in zip(config.nodes, quotas, strict=True):
+        if quota < _LEAST_QUOTA:
+            raise TestbedError(
+                f"{node.name} gets {quota} of this machine's {host_cpus} processors, and {_LEAST_QUOTA} is the"
+                " least that can be given",
+                where="nodes",
+                fix="Raise its score or chain.cpu_share, or take fewer nodes.",
+            )
+    return quotas
 
 
 def build_plan(config: Config, state: State, sealers: Sequence[str], dag_directory: Path) -> Plan:

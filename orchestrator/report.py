@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from errors import EnvironmentFault, TestbedError
+from errors import TestbedError
 from orchestrator.report_text import report_text
 from orchestrator.store import write_atomic
 
@@ -70,7 +69,7 @@ def write_report(report: dict[str, Any], directory: Path) -> None:
     svg, png = io.BytesIO(), io.BytesIO()
     draw(report, svg=svg, png=png)
     write_atomic(directory / "report.svg", svg.getvalue().decode())
-    _write_bytes(directory / "report.png", png.getvalue())
+    write_atomic(directory / "report.png", png.getvalue())
 
 
 def load_report(path: Path) -> dict[str, Any]:
@@ -113,15 +112,3 @@ def _check(
 
 def _refused(path: Path, how: str) -> TestbedError:
     return TestbedError(how, where=str(path), fix="Every campaign leaves a report.json in its own directory.")
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        try:
-            temporary.write_bytes(content)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise EnvironmentFault(f"cannot be written: {error.strerror}", where=str(path)) from error

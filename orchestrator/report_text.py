@@ -33,12 +33,14 @@ def _headline(report: dict[str, Any]) -> Iterator[str]:
     totals, audit = report["totals"], report["audit"]
     complete = len(_complete(report))
     yield f"# Campaign {report['id']} of testbed {report['testbed']}"
-    yield ""
     if not report["slot_records"]:
+        yield ""
         yield "**No slot was played**: there are no prices, demands or utilities to report."
     elif not complete:
+        yield ""
         yield "**No slot was complete**: in none did every prosumer buy and trade."
     if report["interrupted"]:
+        yield ""
         yield f"**Interrupted** after {report['slots_played']} of {report['slots']} slots."
     yield ""
     pace, fees = totals["slots_per_two_blocks"], totals["fees_ether"]
@@ -253,7 +255,7 @@ def _mining(report: dict[str, Any]) -> Iterator[str]:
 def _repeat(report: dict[str, Any]) -> Iterator[str]:
     yield "## To repeat it"
     yield ""
-    yield "`report.json` beside this file holds the configuration, the seed and every decision:"
+    yield "`report.json` beside this file holds the configuration, the seed and every slot's decisions:"
     yield ""
     yield "```"
     yield "testbed campaign run --from report.json"
@@ -295,8 +297,8 @@ def _verdict(audit: dict[str, Any]) -> str:
     return f"THE BOOKS DO NOT BALANCE: {audit['failed']} of {audit['checked']} comparisons failed."
 
 
-def _beside(what: str, found: Sequence[float], equilibrium: float | None) -> tuple[str, str, str, str]:
-    mean = _mean(found)
+def _beside(what: str, found: Iterable[float | None], equilibrium: float | None) -> tuple[str, str, str, str]:
+    mean = _mean(_acted(found))
     return what, _number(mean), _number(equilibrium), _deviation(mean, equilibrium)
 
 
@@ -307,7 +309,8 @@ def _mean(values: Sequence[float]) -> float | None:
 def _deviation(found: float | None, expected: float | None) -> str:
     if found is None or not expected:
         return _NONE
-    return f"{100 * (found - expected) / abs(expected):+.3f} %"
+    # Adding zero makes of a rounded -0.0 a 0.0.
+    return f"{round(100 * (found - expected) / abs(expected), 3) + 0.0:+.3f} %"
 
 
 def _share(part: float | None) -> str:

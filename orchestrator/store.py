@@ -87,7 +87,7 @@ def load(name: str) -> State | None:
     """The testbed's state, None where there is none. Raises TestbedError where it is damaged."""
     path = directory_of(name) / "state.json"
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -131,15 +131,15 @@ def remove(name: str) -> None:
         shutil.rmtree(directory)
 
 
-def write_atomic(path: Path, text: str, *, private: bool = False) -> None:
-    """The file holds either the old text or the whole new one, even after a power cut."""
+def write_atomic(path: Path, content: str | bytes, *, private: bool = False) -> None:
+    """The file holds either the old content or all of the new one, even after a power cut; text is UTF-8."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644)
         try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -161,13 +161,13 @@ def locked(name: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        pid = holder.read_text().strip() if holder.exists() else "unknown"
+        pid = holder.read_text(encoding="utf-8").strip() if holder.exists() else "unknown"
         raise TestbedError(
             f"another testbed command is working on {name!r} (process {pid})",
             fix="Wait for it to end, or use another --name.",
         ) from error
     try:
-        holder.write_text(str(os.getpid()))
+        write_atomic(holder, str(os.getpid()))
         yield
     finally:
         lock.release()

@@ -112,7 +112,7 @@ class DockerEngine:
         )
         wanted = {service.name for service in plan.services}
         states = self.states()
-        unchanged = self._file.exists() and self._file.read_text() == text
+        unchanged = self._file.exists() and self._file.read_text(encoding="utf-8") == text
         if unchanged and set(states) == wanted and all(s.status == "running" for s in states.values()):
             return
         write_atomic(self._file, text)
@@ -236,7 +236,7 @@ class ExecRpc(Rpc):
 
 
 def _template() -> jinja2.Template:
-    text = resources.files("compose").joinpath("compose.yaml.j2").read_text()
+    text = resources.files("compose").joinpath("compose.yaml.j2").read_text(encoding="utf-8")
     return jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(text)
 
 

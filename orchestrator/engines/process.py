@@ -69,7 +69,7 @@ class ProcessEngine:
 
     def apply(self, plan: Plan) -> None:
         text = self._render(plan)
-        changed = not self._config.exists() or self._config.read_text() != text
+        changed = not self._config.exists() or self._config.read_text(encoding="utf-8") != text
         if changed:
             for folder in (self._directory / "logs", self._config.parent):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -171,7 +171,7 @@ class ProcessEngine:
             command += [f"{name}={quota}" for name, quota in quotas.items()]
             # The highest priority stops first: whatever it holds back must run again to hear its end.
             programs.append(self._entry(_THROTTLE, command, {}, 5, 999))
-        text = resources.files("orchestrator.engines").joinpath("supervisord.conf.j2").read_text()
+        text = resources.files("orchestrator.engines").joinpath("supervisord.conf.j2").read_text(encoding="utf-8")
         template = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(text)
         return template.render(
             identifier=f"elecoin-{self._testbed}",

@@ -87,7 +87,7 @@ def report_of(
         "totals": {
             "purchases": game.prosumers * complete,
             "trades": game.prosumers * complete,
-            "blocks": 2 * slots,
+            "blocks": 2 * slots + 1,
             "slots_complete": complete,
             "slots_per_two_blocks": complete / slots if slots else None,
             "fees_ether": 0.00123,
@@ -144,3 +144,222 @@ def with_a_death(slot_of_death: int) -> Choose:
         return best.price, demands
 
     return choose
+
+
+def test_a_report_is_four_whole_files(tmp_path: Path) -> None:
+    report = report_of(3)
+    write_report(report, tmp_path / "campaigns" / "0001")
+    written = {path.name: path.read_bytes() for path in (tmp_path / "campaigns" / "0001").iterdir()}
+    assert written.keys() == _FILES
+    assert written["report.png"].startswith(b"\x89PNG\r\n\x1a\n")
+    assert written["report.svg"].rstrip().endswith(b"</svg>")
+    assert json.loads(written["report.json"]) == json.loads(json.dumps(report))
+    assert written["report.md"].decode() == report_text(report)
+
+
+def test_the_same_campaign_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_report(report_of(3, at_random(Parameters())), tmp_path / name)
+    for name in _FILES:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("slots", "prosumers"), [(0, 8), (1, 1), (1, 13), (0, 13), (40, 12), (2500, 2), (3, 200)]
+)
+def test_a_report_is_written_for_any_number_of_slots_and_prosumers(
+    slots: int, prosumers: int, tmp_path: Path
+) -> None:
+    game = Parameters().with_prosumers(prosumers)
+    write_report(report_of(slots, game=game), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == _FILES
+
+
+@pytest.mark.parametrize("prosumers", [2, 13])
+def test_a_report_is_written_where_nobody_ever_acted(prosumers: int, tmp_path: Path) -> None:
+    def nobody(slot: int) -> tuple[float, list[float | None]]:
+        return 20.0, [None] * prosumers
+
+    write_report(report_of(4, nobody, game=Parameters().with_prosumers(prosumers)), tmp_path)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "No slot was complete" in text
+    assert f"| no, {prosumers} did not act |" in text
+
+
+def test_a_picture_shows_both_data_and_equilibrium_where_they_coincide(tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    for slots in (10, 500):
+        write_report(report_of(slots), tmp_path)
+        picture = (imread(tmp_path / "report.png")[:, :, :3] * 255).round().astype(int)
+        panels = picture[picture.shape[0] // 10 :]  # below the legend, which has both anyway
+        for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
+            assert (abs(panels - colour).max(axis=2) <= 8).sum() > 500, (slots, colour)
+
+
+def test_the_text_sets_means_beside_the_equilibrium_with_the_deviation() -> None:
+    game = Parameters()
+    best = solve(game)
+    text = report_text(
+        report_of(4, lambda slot: (best.price * (1.25 if slot % 2 else 1.0), list(best.demands)))
+    )
+    assert _row(text, "price, ether per elecoin") == [
+        f"{best.price * 1.125:.4f}", f"{best.price:.4f}", "+12.500 %",
+    ]  # fmt: skip
+    assert _row(text, "Σx, elecoins per slot")[1] == f"{sum(best.demands):.4f}"
+    assert _row(text, "mean prosumer utility")[2].startswith("-")
+    assert _row(text, "prosumer-8")[1] == f"{best.demands[7]:.4f}"
+    assert "without gas: all fees together were 0.00123 ether" in text
+
+
+def test_at_equilibrium_nothing_deviates_by_more_than_the_rounding_to_integers() -> None:
+    text = report_text(report_of(10))
+    for quantity in ("price, ether per elecoin", "Σx, elecoins per slot", "server utility"):
+        assert abs(float(_row(text, quantity)[2].removesuffix(" %"))) <= 0.01
+    assert "-0.000" not in text
+
+
+def test_means_leave_out_slots_that_are_not_complete() -> None:
+    whole, broken = report_text(report_of(4)), report_text(report_of(12, with_a_death(5)))
+    assert "Means over the 4 complete slots of 12 that were played" in broken
+    for quantity in ("Σx, elecoins per slot", "server utility", "mean prosumer utility", "prosumer-3"):
+        assert _row(broken, quantity) == _row(whole, quantity)
+
+
+def test_every_slot_has_a_row_and_a_slot_without_all_prosumers_says_so() -> None:
+    report = report_of(12, with_a_death(5))
+    text = report_text(report)
+    sums = [sum(x for x in record["x"] if x is not None) for record in report["slot_records"]]
+    energy = [sum(record["y_Wh"]) / 1000 for record in report["slot_records"]]
+    for slot in range(1, 13):
+        row = _row(text, str(slot))
+        assert row[1:3] == [f"{sums[slot - 1]:.4f}", f"{energy[slot - 1]:.3f}"]
+        assert row[-1] == ("yes" if slot < 5 else "no, 1 did not act")
+
+
+def test_a_campaign_without_a_slot_says_so_and_divides_by_nothing() -> None:
+    text = report_text(report_of(0, planned=10, interrupted=True))
+    assert "**No slot was played**" in text
+    assert "**Interrupted** after 0 of 10 slots." in text
+    assert _row(text, "slots per two blocks") == ["–"]
+    assert _row(text, "server utility") == ["–", f"{solve(Parameters()).server_utility:.4f}", "–"]
+
+
+def test_an_equilibrium_of_zero_has_no_deviation() -> None:
+    report = report_of(2)
+    report["equilibrium"]["server_utility"] = 0.0
+    assert _row(report_text(report), "server utility")[1:] == ["0.0000", "–"]
+
+
+def test_what_died_and_what_was_noted_is_named_whatever_it_is_called() -> None:
+    died = [{"name": "prosumer-3", "what": "exited (137)\n| killed", "slot": 4}]
+    text = report_text(report_of(5, died=died, notes=["no bot was left\nafter slot 5"]))
+    assert "| prosumer-3 | exited (137) \\| killed | 4 |" in text
+    assert "- no bot was left after slot 5" in text
+    assert "Nothing: every node" not in text
+    assert "Nothing: every node" in report_text(report_of(5))
+
+
+def test_the_audit_is_told_with_its_counts_and_every_failing_check_in_full() -> None:
+    wrong = Check("ether", "0x" + "12" * 20, "balance", 10**18, 10**18 - 7)
+    sound, unsound = report_text(report_of(2)), report_text(report_of(2, checks=(_HOLDS, wrong)))
+    assert "The books balance: 1 comparisons, none failed." in sound
+    assert "What failed" not in sound
+    assert "THE BOOKS DO NOT BALANCE: 1 of 2 comparisons failed." in unsound
+    assert _row(unsound, "elecoins") == ["1", "0"]
+    assert f"| ether | `{wrong.account}` | balance | {10**18} | {10**18 - 7} | -7 |" in unsound
+
+
+def test_electricity_that_did_not_arrive_is_told() -> None:
+    report = report_of(3)
+    assert "less electricity arrived" not in report_text(report)
+    report["slot_records"][1]["y_Wh"][0] -= 1
+    assert "In 1 of 24 purchases less electricity arrived" in report_text(report)
+
+
+def test_blocks_stand_beside_computing_share_how_to_repeat_and_versions() -> None:
+    text = report_text(report_of(2))
+    assert _row(text, "edge-server-1") == ["11", "55.0 %", "31.0 %"]
+    assert "sealers take turns" in text
+    assert "sealers take turns" not in report_text(report_of(2, consensus="pow"))
+    assert "testbed campaign run --from report.json" in text
+    assert _row(text, "geth") == ["`1.11.6`"]
+    assert _row(text, "commit") == ["unknown"]
+
+
+def test_a_long_campaign_names_the_slots_that_its_table_leaves_out() -> None:
+    text = report_text(report_of(1003))
+    assert "These are the first 1000 of 1003 slots; report.json has them all." in text
+    assert "Means over the 1003 complete slots" in text
+
+
+def test_a_written_report_is_read_back(tmp_path: Path) -> None:
+    report = report_of(12, with_a_death(5))
+    write_report(report, tmp_path)
+    assert load_report(tmp_path / "report.json") == json.loads(json.dumps(report))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "no JSON"),
+        ('{"kind": "campaign rep', "no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ("[]", "not a campaign report"),
+        ('{"kind": "bench"}', "not a campaign report"),
+        ('{"kind": "campaign report", "version": 2}', "version 2"),
+        ('{"kind": "campaign report", "version": 1}', "lacks id, testbed"),
+    ],
+)
+def test_a_file_that_is_no_report_is_refused_by_name(content: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(content)
+    _is_refused(path, words)
+
+
+def test_a_report_that_is_missing_or_a_directory_or_no_text_is_refused_by_name(tmp_path: Path) -> None:
+    _is_refused(tmp_path / "report.json", "no such file")
+    _is_refused(tmp_path, "cannot be read")
+    (tmp_path / "report.json").write_bytes(b"\xff\xfe\x00")
+    _is_refused(tmp_path / "report.json", "no JSON")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda report: report.pop("parameters"), "lacks parameters"),
+        (lambda report: report.update(slots="10"), "slots is '10'"),
+        (lambda report: report.update(seed=True), "seed is True"),
+        (lambda report: report["slot_records"].append(7), "slot_records[2] is int"),
+        (lambda report: report["slot_records"][1].pop("x_mE"), "lacks slot_records[1].x_mE"),
+        (lambda report: report["slot_records"][1].update(price=None), "slot_records[1].price is None"),
+    ],
+)
+def test_an_edited_report_is_refused_by_key(
+    change: Callable[[dict[str, Any]], object], words: str, tmp_path: Path
+) -> None:
+    report = copy.deepcopy(report_of(2))
+    change(report)
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(report))
+    _is_refused(path, words)
+
+
+def test_a_directory_that_cannot_be_written_is_the_environments_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentFault) as caught:
+        write_report(report_of(1), tmp_path / "file")
+    assert str(tmp_path / "file") in str(caught.value)
+
+
+def _is_refused(path: Path, words: str) -> None:
+    with pytest.raises(TestbedError) as caught:
+        load_report(path)
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)
+
+
+def _row(text: str, first: str) -> list[str]:
+    """The cells behind `first` in the first table row that begins with it."""
+    line = next(line for line in text.splitlines() if line.startswith(f"| {first} |"))
+    return [cell.strip() for cell in line.split("|")[2:-1]]
