@@ -69,7 +69,9 @@ class Limit:
     def to_json(self) -> dict[str, Any]:
         sense = "at_least" if self.at_least else "at_most"
         content = {"what": self.what, "value": round(self.value, 4), sense: self.bound, "holds": self.holds}
-        return content if self.in_each is None else {**content, "kept": self.in_each[0], "of": self.in_each[1]}
+        return (
+            content if self.in_each is None else {**content, "kept": self.in_each[0], "of": self.in_each[1]}
+        )
 
 
 @dataclass(frozen=True)

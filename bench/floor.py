@@ -54,6 +54,7 @@ class PlainChain:
         self._recipe = recipe
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._containers: dict[str, str] = {}
         self._commands: dict[str, list[str]] = {}
         self._mark = f"{_LABEL}={folder}"
         keys = derive(new_mnemonic(), [(name, SEALER_PATH.format(i)) for i, name in enumerate(NODES)])
@@ -90,8 +91,7 @@ class PlainChain:
             list(pool.map(self._run, NODES))
         nodes = {name: IpcRpc(str(self._folder / name / "geth.ipc")) for name in NODES}
         try:
-            for node in nodes.values():
-                _until(lambda node=node: _answers(node), "a plain node does not answer")  # type: ignore[misc]
+            _until(lambda: all(_answers(node) for node in nodes.values()), "the plain nodes do not answer")
             self._mesh(nodes)
             for node in nodes.values():
                 node.request("miner_start", *([] if self._recipe.consensus == "clique" else [1]))
@@ -148,7 +148,7 @@ class PlainChain:
             if recipe.quotas is not None:
                 options += ["--cpus", str(recipe.quotas[NODES.index(name)])]
             words = ["docker", "run", "--detach", *self._container(options), *words]
-            run(words, timeout_seconds=_SECONDS)
+            self._containers[name] = run(words, timeout_seconds=_SECONDS).stdout.strip()
         else:
             words = [recipe.geth, *words]
             with (directory / "log").open("wb") as log:
@@ -177,18 +177,16 @@ class PlainChain:
         )
 
     def _addresses(self, nodes: dict[str, IpcRpc]) -> dict[str, str]:
-        keys = {name: urlsplit(node.request("admin_nodeInfo")["enode"]).username for name, node in nodes.items()}
+        keys = {
+            name: urlsplit(node.request("admin_nodeInfo")["enode"]).username for name, node in nodes.items()
+        }
         hosts = self._hosts() if self._recipe.engine == "docker" else dict.fromkeys(NODES, "127.0.0.1")
         return {name: f"enode://{keys[name]}@{hosts[name]}:{self._ports[name]}" for name in NODES}
 
     def _hosts(self) -> dict[str, str]:
-        listing = ["docker", "ps", "--quiet", "--filter", f"label={self._mark}"]
-        ids = run(listing, timeout_seconds=_SECONDS).stdout.split()
-        shown = run(["docker", "inspect", *ids], timeout_seconds=_SECONDS).stdout
-        return {
-            Path(each["Mounts"][0]["Source"]).name: each["NetworkSettings"]["IPAddress"]
-            for each in json.loads(shown)
-        }
+        words = ["docker", "inspect", "--format", "{{.NetworkSettings.IPAddress}}"]
+        words += [self._containers[name] for name in NODES]
+        return dict(zip(NODES, run(words, timeout_seconds=_SECONDS).stdout.split(), strict=True))
 
 
 @contextmanager

@@ -29,7 +29,9 @@ class Room:
         self._program = Path(sys.executable).with_name("testbed")
         if not self._program.exists():
             raise EnvironmentFault(
-                "the command `testbed` is not beside this Python", where=sys.executable, fix="`make setup` first."
+                "the command `testbed` is not beside this Python",
+                where=sys.executable,
+                fix="`make setup` first.",
             )
 
     def testbed(self, *arguments: str) -> Output:

@@ -43,7 +43,8 @@ err = Console(stderr=True, highlight=False)
 
 
 def _epilog(*examples: str) -> str:
-    return "[bold]Example:[/bold] " + "   ".join(f"[cyan]{example}[/cyan]" for example in examples)
+    # An empty line starts a new paragraph; a single one would be filled.
+    return "[bold]Example:[/bold]\n\n" + "\n\n".join(f"[cyan]{example}[/cyan]" for example in examples)
 
 
 @app.callback()

@@ -207,7 +207,8 @@ def load_config(path: Path) -> Config:
         line = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
         raise TestbedError(f"not valid YAML{line}: {error.problem}", where=str(path)) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise TestbedError(f"cannot be parsed: {error}", where=str(path)) from error
+        why = str(error).partition("\n")[0]
+        raise TestbedError(f"cannot be parsed: {why}", where=str(path)) from error
     if isinstance(content, dict) and content.get("kind") == "campaign report":
         return parse_config(content.get("configuration"), where=f"{path}, configuration")
     return parse_config({} if content is None else content, where=str(path))
@@ -246,19 +247,22 @@ def parse_config(content: Any, *, where: str) -> Config:
 def _explain(error: ValidationError) -> Iterator[str]:
     for mistake in error.errors(include_url=False):
         key = ".".join(str(part) for part in mistake["loc"])
-        if mistake["type"] == "extra_forbidden":
+        if mistake["type"] in ("extra_forbidden", "invalid_key"):
             yield f"{key}: unknown key{_did_you_mean(mistake['loc'])}"
         elif mistake["type"] == "value_error":
             yield f"{key + ': ' if key else ''}{mistake['ctx']['error']}"
         else:
-            yield f"{key}: is {mistake['input']!r}, but {_allowed(mistake)}"
+            yield f"{key}: is {mistake['input']!r:.100}, but {_allowed(mistake)}"
 
 
 def _allowed(mistake: Any) -> str:
     if mistake["type"] == "string_pattern_mismatch":
         return "allowed are 1 to 24 of a-z, 0-9 and -, beginning with a letter"
+    if mistake["type"] == "model_type":
+        return "it should hold keys and values (without the key its defaults hold)"
     text: str = mistake["msg"]
-    return text.replace("Input should", "it should", 1).replace("List should", "the list should", 1)
+    text = text.replace("Input should", "it should", 1).replace("List should", "the list should", 1)
+    return text.replace(" after validation", "", 1)
 
 
 def _did_you_mean(location: tuple[int | str, ...]) -> str:

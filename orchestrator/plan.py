@@ -109,8 +109,8 @@ def cpu_quotas(config: Config, host_cpus: int) -> list[float]:
     for node, quota in zip(config.nodes, quotas, strict=True):
         if quota < _LEAST_QUOTA:
             raise TestbedError(
-                f"{node.name} gets {quota} of this machine's {host_cpus} processors, and {_LEAST_QUOTA} is the"
-                " least that can be given",
+                f"{node.name} gets {quota} of this machine's {host_cpus} processors, and {_LEAST_QUOTA} is"
+                " the least that can be given",
                 where="nodes",
                 fix="Raise its score or chain.cpu_share, or take fewer nodes.",
             )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.campaign import Summary
     from orchestrator.doctor import Finding
 
+_WIDE = 120
 _MARKS = {"good": "[green]✓[/]", "warn": "[yellow]![/]", "bad": "[red]✗[/]"}
 
 
@@ -63,8 +64,8 @@ def show_accounts(out: Console, listing: dict[str, Any]) -> None:
             row["address"],
             *(_or_dash(row[key], ",.3f") for key in ("ether", "elecoins", "power_kWh")),
         )
-    # Addresses are for copying: better a table that is too wide than one that is cut.
-    out.print(table, soft_wrap=True)
+    # Addresses are for copying: better lines that are too long than cells that are cut.
+    Console(file=out.file, width=max(_WIDE, out.width), highlight=False).print(table)
     if "mnemonic" in listing:
         out.print(f"\nmnemonic: [bold]{listing['mnemonic']}[/bold]")
         for row in listing["accounts"]:

@@ -79,13 +79,13 @@ class ProcessEngine:
             self._end_strays()
             self._start_supervisor()
             return
-        if changed:
-            ((added, altered, removed),) = supervisor.supervisor.reloadConfig()
-            for name in [*altered, *removed]:
-                supervisor.supervisor.stopProcessGroup(name)
-                supervisor.supervisor.removeProcessGroup(name)
-            for name in [*added, *altered]:
-                supervisor.supervisor.addProcessGroup(name)
+        # Also where the file is the same: `remove` forgets services that the file still names.
+        ((added, altered, removed),) = supervisor.supervisor.reloadConfig()
+        for name in [*altered, *removed]:
+            supervisor.supervisor.stopProcessGroup(name)
+            supervisor.supervisor.removeProcessGroup(name)
+        for name in [*added, *altered]:
+            supervisor.supervisor.addProcessGroup(name)
         for info in supervisor.supervisor.getAllProcessInfo():
             if info["statename"] in ("EXITED", "STOPPED", "FATAL", "BACKOFF") and info["start"]:
                 supervisor.supervisor.startProcess(info["name"], False)
@@ -171,7 +171,8 @@ class ProcessEngine:
             command += [f"{name}={quota}" for name, quota in quotas.items()]
             # The highest priority stops first: whatever it holds back must run again to hear its end.
             programs.append(self._entry(_THROTTLE, command, {}, 5, 999))
-        text = resources.files("orchestrator.engines").joinpath("supervisord.conf.j2").read_text(encoding="utf-8")
+        file = resources.files("orchestrator.engines").joinpath("supervisord.conf.j2")
+        text = file.read_text(encoding="utf-8")
         template = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(text)
         return template.render(
             identifier=f"elecoin-{self._testbed}",
