@@ -100,7 +100,8 @@ class Comparison:
 
 
 def show(out: Console, comparison: Comparison) -> None:
-    table = Table(title=comparison.title, title_justify="left", title_style="bold")
+    out.print(f"[bold]{comparison.title}[/bold]")
+    table = Table()
     table.add_column("side")
     for heading in ("unit", "median", "min", "max", "n"):
         table.add_column(heading, justify="right")
@@ -109,7 +110,7 @@ def show(out: Console, comparison: Comparison) -> None:
         table.add_row(side.name, side.unit, *figures, str(len(side.values)))
     out.print(table)
     for side in comparison.sides:
-        out.print(f"[bold]{side.name}[/bold]")
+        out.print(f"{side.name}:")
         for command in side.commands:
             out.print(f"  {command}", style="dim", markup=False, soft_wrap=True)
     for limit in comparison.limits:

@@ -1,4 +1,4 @@
-"""`bench pow`: the first block of proof of work beside plain commands', both in containers with the same quotas."""
+"""`bench pow`: the first block of proof of work beside plain commands', in containers of the same quotas."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from bench.engines import geth_for
 from bench.figures import Comparison, Limit, Side
 from bench.floor import Recipe, plain_chain
@@ -22,9 +24,11 @@ def measure(place: Room, engine: str, starts: int) -> Comparison:
     commands: list[str] = []
     for number in range(starts):
         with plain_chain(recipe, place.scratch(f"floor{number}")) as chain:
+            _wait_for(number / starts)
             floor.append(chain.start(_HEIGHT))
             commands = chain.commands
         name = f"s{number}"
+        _wait_for(number / starts)
         ours.append(place.up(name, engine))
         place.destroy(name)
         place.report(f"{engine} {number + 1}/{starts}: plain {floor[-1]:.2f} s, testbed up {ours[-1]:.2f} s")
@@ -47,6 +51,12 @@ def measure(place: Room, engine: str, starts: int) -> Comparison:
         ],
         figures={"engine": engine, "median_ratio": round(sides[1].median / sides[0].median, 4)},
     )
+
+
+def _wait_for(phase: float) -> None:
+    """Until that part of a second has passed by the clock. A chain's blocks fall on whole seconds, so when
+    in a second a start begins changes how long it takes; so both sides begin equally often everywhere."""
+    time.sleep((phase - time.time()) % 1)
 
 
 def _again(place: Room, engine: str) -> list[float]:
