@@ -158,6 +158,8 @@ def _begin(testbed: Testbed, order: Order, rpc: Rpc) -> Campaign:
 
 
 def _play(testbed: Testbed, campaign: Campaign, course: Course, rpc: Rpc, progress: Progress) -> None:
+    # Those of a campaign whose command was killed play on; they know nothing of this one.
+    testbed.engine.remove([bot.name for bot in testbed.participants.bots])
     bots = write_bots(testbed, campaign)
     services = [bot_service(bot, testbed.plan.directory) for bot in bots]
     progress(0, campaign.order.slots, f"starting {len(bots)} bots")

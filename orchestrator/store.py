@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def write_atomic(path: Path, content: str | bytes, *, private: bool = False) -> 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
     """Only one command changes a testbed at a time. Raises TestbedError where another one does."""
-    directory_of(name)
+    directory = directory_of(name)
     lock_file = home() / ".locks" / f"{name}.lock"
     holder = lock_file.with_suffix(".pid")
     _make_directory(lock_file.parent)
@@ -161,16 +161,31 @@ def locked(name: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        pid = holder.read_text(encoding="utf-8").strip() if holder.exists() else "unknown"
         raise TestbedError(
-            f"another testbed command is working on {name!r} (process {pid})",
+            f"another testbed command is working on {name!r} (process {_read_or(holder, 'unknown')})",
             fix="Wait for it to end, or use another --name.",
         ) from error
+    except OSError as error:
+        raise EnvironmentFault(f"cannot be locked: {error.strerror}", where=str(lock_file)) from error
     try:
-        write_atomic(holder, str(os.getpid()))
+        # On a full disk the number is missing, and `destroy` still makes room.
+        with suppress(OSError):
+            holder.write_text(str(os.getpid()), encoding="utf-8")
         yield
     finally:
+        holder.unlink(missing_ok=True)
+        if not directory.exists():
+            # Of a testbed that is gone nothing stays. Whoever opened this file meanwhile sees that it
+            # was removed (filelock looks), and takes a new one.
+            lock_file.unlink(missing_ok=True)
         lock.release()
+
+
+def _read_or(path: Path, otherwise: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip() or otherwise
+    except OSError:
+        return otherwise
 
 
 @contextmanager

@@ -134,8 +134,8 @@ class DockerEngine:
             run(["docker", "network", "rm", *ids], timeout_seconds=_QUICK_SECONDS)
 
     def remove(self, services: Sequence[str]) -> None:
-        there = [service for service in services if service in self.states()]
-        if there:
+        states = self.states()
+        if there := [service for service in services if service in states]:
             self._compose("rm", "--stop", "--force", *there)
 
     def kill(self, service: str) -> None:
