@@ -150,6 +150,7 @@ def _check_running(testbed: Testbed) -> None:
 
 
 def _begin(testbed: Testbed, order: Order, rpc: Rpc) -> Campaign:
+    _end_leftovers(testbed, rpc)
     etsc = Etsc(testbed.registration.contract)
     retailers = [retailer.address for retailer in testbed.participants.retailers]
     slot, *records = rpc.fetch_all([etsc.slot(), *(etsc.user(retailer) for retailer in retailers)])
@@ -157,9 +158,26 @@ def _begin(testbed: Testbed, order: Order, rpc: Rpc) -> Campaign:
     return new_campaign(testbed, order, slot.number, generated)
 
 
+def _end_leftovers(testbed: Testbed, rpc: Rpc) -> None:
+    """The bots of a campaign whose command was killed play on, and know nothing of this one."""
+    states = testbed.engine.states()
+    if leftovers := [bot.name for bot in testbed.participants.bots if bot.name in states]:
+        testbed.engine.remove(leftovers)
+        # What they sent last is mined before anybody looks at where the market stands.
+        _wait_for_block(rpc, rpc.fetch(block_number()) + CONFIRMATIONS[testbed.plan.consensus], testbed)
+
+
+def _wait_for_block(rpc: Rpc, height: int, testbed: Testbed) -> bool:
+    """Whether the chain reached the height in a time that its consensus allows."""
+    deadline = time.monotonic() + _SETTLE_SECONDS[testbed.plan.consensus]
+    while rpc.fetch(block_number()) < height:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
 def _play(testbed: Testbed, campaign: Campaign, course: Course, rpc: Rpc, progress: Progress) -> None:
-    # Those of a campaign whose command was killed play on; they know nothing of this one.
-    testbed.engine.remove([bot.name for bot in testbed.participants.bots])
     bots = write_bots(testbed, campaign)
     services = [bot_service(bot, testbed.plan.directory) for bot in bots]
     progress(0, campaign.order.slots, f"starting {len(bots)} bots")
@@ -175,7 +193,12 @@ def _play(testbed: Testbed, campaign: Campaign, course: Course, rpc: Rpc, progre
 def _watch(
     testbed: Testbed, campaign: Campaign, course: Course, rpc: Rpc, progress: Progress, bots: set[str]
 ) -> None:
-    """Until every bot has done its part, or nobody is left who can go on."""
+    """Until edge server and prosumers have done their part, or nobody is left who can go on.
+
+    They end when the last slot is deep enough, by when its meters have long reported.
+    """
+    people = testbed.participants
+    players = [people.seller.name, *(prosumer.name for prosumer in people.prosumers)]
     etsc = Etsc(testbed.registration.contract)
     still_seconds = _STILL_SECONDS[testbed.plan.consensus]
     height, changed_at, looked_at = -1, time.monotonic(), 0.0
@@ -196,9 +219,9 @@ def _watch(
             looked_at = time.monotonic()
             states = testbed.engine.states()
             _note_deaths(testbed, course, states, bots, slot)
-            if not any(states.get(bot) == ServiceState("running") for bot in bots):
+            if not any(states.get(player) == ServiceState("running") for player in players):
                 if slot < campaign.order.slots:
-                    course.notes.append(f"no bot was left after slot {slot}")
+                    course.notes.append(f"nobody was left to play after slot {slot}")
                 return
         time.sleep(_POLL_SECONDS)
 
@@ -231,15 +254,10 @@ def _collect(testbed: Testbed, campaign: Campaign) -> None:
 
 def _settled(testbed: Testbed, course: Course, rpc: Rpc) -> int:
     """A block after the last action, with enough blocks on top of it not to be replaced."""
-    consensus = testbed.plan.consensus
     try:
         end = rpc.fetch(block_number())
-        deadline = time.monotonic() + _SETTLE_SECONDS[consensus]
-        while rpc.fetch(block_number()) < end + CONFIRMATIONS[consensus]:
-            if time.monotonic() > deadline:
-                course.notes.append("the audited block has fewer blocks on top of it than it should")
-                break
-            time.sleep(_POLL_SECONDS)
+        if not _wait_for_block(rpc, end + CONFIRMATIONS[testbed.plan.consensus], testbed):
+            course.notes.append("the audited block has fewer blocks on top of it than it should")
     except RpcUnreachable as error:
         raise EnvironmentFault(
             "no node answers, so nothing can be audited",

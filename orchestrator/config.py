@@ -107,9 +107,9 @@ class CampaignConfig(_Section):
     # Slots that this chain can play in its life: fixes the elecoins and the ether of the genesis.
     declared_slots: int = Field(10_000, ge=1, le=1_000_000)
     # Blocks that the edge server waits for a silent prosumer before it opens the next slot.
-    wait_blocks: int = Field(4, ge=1, le=1000)
+    wait_blocks: int = Field(6, ge=1, le=1000)
     # Blocks after which anyone may open the next slot at the old price.
-    slot_deadline_blocks: int = Field(12, ge=2, le=10_000)
+    slot_deadline_blocks: int = Field(16, ge=2, le=10_000)
 
     @model_validator(mode="after")
     def _deadline_after_wait(self) -> CampaignConfig:

@@ -88,9 +88,10 @@ def _explorer_node(node: Node) -> dict[str, str]:
 
 
 def initialise(engine: Engine, plan: Plan, genesis: Path) -> None:
-    """Write the genesis block into each node's database, once."""
+    """Each node's settings, and once the genesis block in its database."""
 
     def one(node: Node) -> None:
+        _write_settings(node)
         mark = node.directory / "initialised"
         if mark.exists():
             return
@@ -101,3 +102,10 @@ def initialise(engine: Engine, plan: Plan, genesis: Path) -> None:
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(one, plan.nodes))
+
+
+def _write_settings(node: Node) -> None:
+    # By option Geth takes a port only, and listens to peers from every network.
+    text = f'[Node.P2P]\nListenAddr = "{node.p2p_host}:{node.p2p_port}"\n'
+    if not node.settings_path.exists() or node.settings_path.read_text(encoding="utf-8") != text:
+        store.write_atomic(node.settings_path, text)

@@ -78,6 +78,11 @@ class Node:
     cpu_quota: float
     memory_limit_bytes: int
 
+    @property
+    def settings_path(self) -> Path:
+        """What Geth has no option for."""
+        return self.directory / "geth.toml"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -171,6 +176,7 @@ def _node_service(config: Config, state: State, index: int, node: Node, dag_dire
     rpc_port = int(node.inner_rpc_url.rsplit(":", 1)[1])
     listen = "127.0.0.1" if alone else "0.0.0.0"
     arguments = [
+        *("--config", str(node.settings_path)),
         *("--datadir", str(node.directory)),
         *("--keystore", str(node.directory / "sealer")),
         *("--ipcpath", str(node.ipc_path)),
@@ -183,7 +189,6 @@ def _node_service(config: Config, state: State, index: int, node: Node, dag_dire
         *("--maxpeers", str(max(1, len(config.nodes) - 1))),
         "--nodiscover",
         *("--nat", "none"),
-        *("--port", str(node.p2p_port)),
         # HTTP and WebSocket share the port; what can steer a node stays on IPC.
         *("--http", "--http.addr", listen, "--http.port", str(rpc_port), "--http.api", "eth,net,web3"),
         *("--ws", "--ws.addr", listen, "--ws.port", str(rpc_port), "--ws.api", "eth,net,web3"),

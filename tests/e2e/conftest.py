@@ -26,6 +26,8 @@ HASTY: dict[str, Any] = {
 _SHARED = ("market", "mortal_market")
 
 
+# First: pytest-xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
