@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--json", action="store_true", help="one JSON object as the last line")
     for name in ("up", "campaign"):
         made[name].add_argument("--engine", choices=_ENGINES, help="without it: all that this machine has")
-    for name, starts in (("up", 20), ("pow", 7), ("help", 20)):
+    for name, starts in (("up", 20), ("pow", 10), ("help", 20)):
         made[name].add_argument(
             "--starts", type=_count, default=starts, help=f"how many; {starts} without it"
         )

@@ -43,7 +43,10 @@ def measure(place: Room, engine: str, slots: int) -> Comparison:
                 "testbed campaign run",
                 "blocks/slot",
                 [float(after - before) for before, after in itertools.pairwise(opened)],
-                [f"testbed up --name NEW --engine {engine}", f"testbed {' '.join(arguments)} --json"],
+                [
+                    f"testbed up --name {_NAME} --engine {engine} --json",
+                    f"testbed {' '.join(arguments)} --json",
+                ],
             ),
         ],
         ratio=ratio,

@@ -31,6 +31,8 @@ from orchestrator.command import run
 NODES = ("a", "b", "c")
 _CHAIN_ID = "424242"
 _POLL_SECONDS = 0.01
+# Miners held to a quota pay for every question with hashes.
+_POW_POLL_SECONDS = 0.05
 _SECONDS = 300.0
 _END_SECONDS = 20.0
 _LABEL = "io.elecoin.bench"
@@ -95,8 +97,9 @@ class PlainChain:
             self._mesh(nodes)
             for node in nodes.values():
                 node.request("miner_start", *([] if self._recipe.consensus == "clique" else [1]))
-            reached = _agreed if self._recipe.consensus == "clique" else _anywhere
-            _until(lambda: reached(list(nodes.values()), height), "the plain chain does not grow")
+            clique = self._recipe.consensus == "clique"
+            reached, every = (_agreed, _POLL_SECONDS) if clique else (_anywhere, _POW_POLL_SECONDS)
+            _until(lambda: reached(list(nodes.values()), height), "the plain chain does not grow", every)
             return time.perf_counter() - begun
         finally:
             for node in nodes.values():
@@ -200,12 +203,12 @@ def plain_chain(recipe: Recipe, folder: Path) -> Iterator[PlainChain]:
             chain.end()
 
 
-def _until(condition: Callable[[], bool], what: str) -> None:
+def _until(condition: Callable[[], bool], what: str, every_seconds: float = _POLL_SECONDS) -> None:
     deadline = time.monotonic() + _SECONDS
     while not condition():
         if time.monotonic() > deadline:
             raise EnvironmentFault(f"{what} after {_SECONDS:.0f} s")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(every_seconds)
 
 
 def _answers(node: IpcRpc) -> bool:

@@ -46,7 +46,7 @@ def measure(place: Room, starts: int) -> Comparison:
         ours.append(first.seconds)
         place.destroy(name)
         place.report(f"{number + 1}/{starts}: plain {floor[-1]:.1f} s, testbed up {ours[-1]:.1f} s")
-    command = f"testbed up --name NEW --engine {engine} --consensus pow"
+    command = f"testbed up --name NEW --engine {engine} --consensus pow --json"
     sides = [
         Side("plain commands, to the first block", "s", floor, commands),
         Side("testbed up, to the first block", "s", ours, [command]),

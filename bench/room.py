@@ -93,11 +93,14 @@ def _clear(place: Room) -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Cleaning up is not cut short by a second Ctrl-C."""
+    """Cleaning up is not cut short by Ctrl-C, which is heard after it."""
+    heard: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    before = [signal.signal(number, lambda number, _: heard.append(number)) for number in numbers]
     try:
         yield
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+    if heard:
+        raise KeyboardInterrupt

@@ -6,6 +6,7 @@ from typing import Any
 
 import rlp
 from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
 from eth_utils.conversions import to_bytes
 from eth_utils.crypto import keccak
 
@@ -39,7 +40,6 @@ def sealer_of(header: dict[str, Any]) -> str:
     extra = to_bytes(hexstr=header["extraData"])
     if len(extra) < 32 + _SEAL_BYTES:
         raise ValueError("the header carries no clique seal")
-    signature = Signature(extra[-_SEAL_BYTES:])
     fields = [
         int(header[name], 16) if name in _QUANTITIES else to_bytes(hexstr=header[name])
         for name in _FIELDS
@@ -47,4 +47,8 @@ def sealer_of(header: dict[str, Any]) -> str:
     ]
     fields[_FIELDS.index("extraData")] = extra[:-_SEAL_BYTES]
     sealed_hash = keccak(rlp.encode(fields))
-    return signature.recover_public_key_from_msg_hash(sealed_hash).to_checksum_address()
+    try:
+        key = Signature(extra[-_SEAL_BYTES:]).recover_public_key_from_msg_hash(sealed_hash)
+    except BadSignature as error:
+        raise ValueError("what stands in the place of the seal is no signature") from error
+    return key.to_checksum_address()

@@ -97,7 +97,11 @@ class Rpc(ABC):
         if not isinstance(answers, list):
             self._raise_or(self._result(answers))
             raise RpcUnreachable("answered a batch with a single value", where=self.where)
-        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        by_id = {
+            answer["id"]: answer
+            for answer in answers
+            if isinstance(answer, dict) and isinstance(answer.get("id"), int)
+        }
         if missing := [id_ for id_ in ids if id_ not in by_id]:
             raise RpcUnreachable(f"left {len(missing)} calls of a batch unanswered", where=self.where)
         return [self._result(by_id[id_]) for id_ in ids]
@@ -116,8 +120,10 @@ class Rpc(ABC):
             raise RpcUnreachable("the answer is not JSON-RPC", where=self.where)
         if answer.get("error") is not None:
             error = answer["error"]
+            if not isinstance(error, dict) or not isinstance(error.get("code", 0), int):
+                raise RpcUnreachable("the answer's error is not JSON-RPC", where=self.where)
             return RpcError(
-                int(error.get("code", 0)), str(error.get("message", "")), error.get("data"), where=self.where
+                error.get("code", 0), str(error.get("message", "")), error.get("data"), where=self.where
             )
         return answer.get("result")
 

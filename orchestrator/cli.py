@@ -57,15 +57,23 @@ def _options(
 
 @contextmanager
 def _progress(what: str, quiet: bool) -> Iterator[tuple[Any, Any]]:
-    """A spinner with what is being done; (report, show): one takes lines, the other steps of long work."""
-    from orchestrator.progress import progress_bar
+    """(report, show): one takes lines, which stay; the other the steps of long work, drawn as a bar."""
+    from orchestrator.progress import is_heartbeat, progress_bar
 
     if quiet or not err.is_terminal:
         with progress_bar(err) as show:
             yield (lambda _: None) if quiet else (lambda line: err.print(f"  {line}", style="dim")), show
         return
     with err.status(what) as status, progress_bar(err) as show:
-        yield (lambda line: status.update(f"{what}: {line}")), show
+
+        def report(line: str) -> None:
+            if is_heartbeat(line):
+                status.update(line)
+            else:
+                err.print(f"  {line}", style="dim")
+                status.update(what)
+
+        yield report, show
 
 
 @app.command(epilog=_epilog("testbed init", "testbed init market.yaml"))

@@ -65,8 +65,7 @@ def write_explorer_config(testbed: Testbed, contract: str) -> None:
         "allowed_hosts": [],
         "nodes": [_explorer_node(node) for node in plan.nodes],
         "accounts": [
-            {"address": each.address, "name": each.name, "role": each.role}
-            for each in people.market
+            {"address": each.address, "name": each.name, "role": each.role} for each in people.market
         ],
     }
     path = plan.directory / "explorer" / "explorer.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,11 @@ Report = Callable[[str], None]
 
 def with_elapsed(what: str, seconds: float) -> str:
     return f"{what} ({seconds:.0f} s)"
+
+
+def is_heartbeat(line: str) -> bool:
+    """Whether a line only says that the last one still holds."""
+    return re.search(r" \(\d+ s\)$", line) is not None
 
 
 @dataclass(frozen=True)

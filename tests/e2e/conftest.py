@@ -60,6 +60,12 @@ def _running(engine: str, config: dict[str, Any]) -> Iterator[Market]:
         yield market
 
 
+@pytest.fixture(scope="session")
+def played(market: Market) -> dict[str, Any]:
+    """A campaign of four slots with the policy `random`: what the command said, and its report."""
+    return market.campaign("--slots", "4", "--policy", "random", "--seed", "7")
+
+
 @pytest.fixture
 def home() -> Iterator[Home]:
     """An empty home for one test."""

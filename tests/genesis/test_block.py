@@ -50,7 +50,7 @@ def initialised(folder: Path, content: dict[str, Any]) -> str:
 def test_geth_makes_the_chain_that_was_asked_for(tmp_path: Path, signers: list[str]) -> None:
     content = block(*signers)
     difficulty = "1" if signers else "131072"
-    expected = f"{difficulty} {GAS_LIMIT} {content['extraData']} {10**27 + 1} 0x7 0x3b9aca00"
+    expected = f"{difficulty} {GAS_LIMIT} {content['extraData']} {10**27 + 1} 0x7 {10**9}"
     assert initialised(tmp_path, content) == expected
 
 
