@@ -46,7 +46,7 @@ class Wallet:
         """Raises TestbedError where a file is missing or the password does not fit."""
         try:
             key = Account.decrypt(json.loads(keystore.read_text()), password.read_text().strip())
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
             raise TestbedError(f"the key cannot be opened: {error}", where=str(keystore)) from error
         return cls(bytes(key))
 

@@ -63,7 +63,7 @@ def _docker() -> Iterator[Finding]:
         check_daemon()
         yield Finding("Docker", "good", "daemon and Compose answer")
     except EnvironmentFault as fault:
-        yield Finding("Docker", "warn", fault.what, f"{fault.fix or ''} Without it, nodes run as processes.")
+        yield Finding("Docker", "warn", fault.what, "Without it, testbeds run as processes.")
 
 
 def _geth() -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,10 @@ _STATE_FORMAT = '{{.Label "com.docker.compose.service"}}\t{{.State}}\t{{.Status}
 
 def check_daemon() -> None:
     """Raises EnvironmentFault where Docker's daemon or Compose v2 does not answer."""
+    if shutil.which("docker") is None:
+        raise EnvironmentFault(
+            "Docker is not installed", fix="Install Docker Engine with Compose v2, or take `--engine process`."
+        )
     run(["docker", "version", "--format", "{{.Server.Version}}"], timeout_seconds=_QUICK_SECONDS)
     # Version 1 was a program of its own: whatever answers as a plugin is version 2 or later.
     try:
