@@ -7,13 +7,13 @@ import difflib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
 from bench import campaign, engines, help, pow, up
 from bench.figures import Comparison, last_line, show
-from bench.room import Room, room
+from bench.room import STOPPING, Room, room
 from errors import TestbedError
 
 _NAMES = {
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         hint = f"; did you mean {' or '.join(near)}?" if near else "."
         parser.error(f"there is no benchmark {arguments[0]!r}{hint} There are: {', '.join(_NAMES)}")
     chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in STOPPING:
+        signal.signal(number, _interrupt)
     load = os.getloadavg()
     try:
         with room(lambda line: err.print(line, style="dim", markup=False)) as place:
@@ -75,20 +76,26 @@ def _parser() -> argparse.ArgumentParser:
         made[name].add_argument("--engine", choices=_ENGINES, help="without it: all that this machine has")
     for name, starts in (("up", 20), ("pow", 10), ("help", 20)):
         made[name].add_argument(
-            "--starts", type=_count, default=starts, help=f"how many; {starts} without it"
+            "--starts", type=_at_least(1), default=starts, help=f"how many; {starts} without it"
         )
-    made["campaign"].add_argument("--slots", type=_count, default=30, help="how many; 30 without it")
+    made["campaign"].add_argument("--slots", type=_at_least(2), default=30, help="how many; 30 without it")
     return parser
 
 
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is too few: at least {least}")
+        return value
+
     return number
 
 
 def _interrupt(*_: object) -> None:
+    # Once is enough: what follows is the cleaning up, which a second one would cut short.
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -1,7 +1,6 @@
 """The raw floor: a chain of three nodes by plain commands, with nothing of the testbed's around them.
 
-Only the preparation (keys, genesis block) and the wire format of IPC are shared code, and the first is
-not timed.
+Only keys (made before, not timed), the genesis file's text and the wire format of IPC are shared code.
 """
 
 from __future__ import annotations
@@ -65,15 +64,7 @@ class PlainChain:
             write_keystore(key, folder / key.name / "sealer")
         ports = allocate_ports(NODES, [], {}) if recipe.engine == "process" else {}
         self._ports = {name: ports.get(name, 30303) for name in NODES}
-        # Last, because it carries the time: a chain begins when it is started.
-        genesis = genesis_block(
-            chain_id=int(_CHAIN_ID),
-            timestamp=int(time.time()),
-            allocation_wei={},
-            clique_signers=list(self._sealers.values()) if recipe.consensus == "clique" else [],
-        )
         self._genesis = folder / "genesis.json"
-        self._genesis.write_text(json.dumps(genesis))
 
     @property
     def commands(self) -> list[str]:
@@ -81,13 +72,14 @@ class PlainChain:
         lines = [shlex.join(words).replace(str(self._folder), "DIR") for words in self._commands.values()]
         return [
             *(f"3 × {line}" for line in lines),
-            "IPC: admin_addTrustedPeer and admin_addPeer to a mesh, then 3 × miner_start",
+            "IPC: admin_addTrustedPeer, admin_addPeer along a ring of three, 3 × miner_start",
         ]
 
     def start(self, height: int) -> float:
         """Seconds from the first command until a block of that height is there; with clique, until all
         nodes have one hash at it."""
         begun = time.perf_counter()
+        self._write_genesis()
         with ThreadPoolExecutor(max_workers=len(NODES)) as pool:
             list(pool.map(self._initialise, NODES))
             list(pool.map(self._run, NODES))
@@ -116,9 +108,21 @@ class PlainChain:
                 process.wait()
         if self._recipe.engine == "docker":
             listing = ["docker", "ps", "--all", "--quiet", "--filter", f"label={self._mark}"]
-            if ids := run(listing, timeout_seconds=_SECONDS).stdout.split():
-                run(["docker", "rm", "--force", "--volumes", *ids], timeout_seconds=_SECONDS)
+            # One after the other: several that leave one network at once can deadlock Docker 20.10
+            # (moby pull request 42545).
+            for container in run(listing, timeout_seconds=_SECONDS).stdout.split():
+                run(["docker", "rm", "--force", "--volumes", container], timeout_seconds=_SECONDS)
         shutil.rmtree(self._folder)
+
+    def _write_genesis(self) -> None:
+        """As `testbed up` does, the plain chain carries the time at which it was started."""
+        genesis = genesis_block(
+            chain_id=int(_CHAIN_ID),
+            timestamp=int(time.time()),
+            allocation_wei={},
+            clique_signers=list(self._sealers.values()) if self._recipe.consensus == "clique" else [],
+        )
+        self._genesis.write_text(json.dumps(genesis))
 
     def _initialise(self, name: str) -> None:
         directory = self._folder / name
@@ -171,9 +175,9 @@ class PlainChain:
             for other in NODES:
                 if other != name:
                     node.request("admin_addTrustedPeer", addresses[other])
-        for index, name in enumerate(NODES):
-            for other in NODES[:index]:
-                nodes[name].request("admin_addPeer", addresses[other])
+        # A ring of three is a mesh. Each node dials one: of two peers Geth dials no more than one by itself.
+        for name, following in zip(NODES, (*NODES[1:], NODES[0]), strict=True):
+            nodes[name].request("admin_addPeer", addresses[following])
         _until(
             lambda: all(len(node.request("admin_peers")) == len(NODES) - 1 for node in nodes.values()),
             "the plain nodes do not connect",

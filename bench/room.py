@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from errors import EnvironmentFault
+from errors import EnvironmentFault, TestbedError
 from orchestrator.command import Output, run
 
 Report = Callable[[str], None]
+# The signals that end a benchmark in good order.
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 _COMMAND_SECONDS = 1800.0
 
 
@@ -84,10 +86,17 @@ def room(report: Report) -> Iterator[Room]:
 
 
 def _clear(place: Room) -> None:
+    left = []
     for folder in sorted(place.home.iterdir()):
-        if not folder.name.startswith("."):
-            place.report(f"removing {folder.name}")
+        if folder.name.startswith("."):
+            continue
+        place.report(f"removing {folder.name}")
+        try:
             place.destroy(folder.name)
+        except TestbedError as error:
+            left.append(f"{folder.name}: {error}")
+    if left:
+        raise EnvironmentFault("not all could be removed", where=str(place.home), fix="\n".join(left))
     shutil.rmtree(place.home)
 
 
@@ -95,12 +104,11 @@ def _clear(place: Room) -> None:
 def uninterrupted() -> Iterator[None]:
     """Cleaning up is not cut short by Ctrl-C, which is heard after it."""
     heard: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda number, _: heard.append(number)) for number in numbers]
+    before = [signal.signal(number, lambda number, _: heard.append(number)) for number in STOPPING]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(STOPPING, before, strict=True):
             signal.signal(number, handler)
     if heard:
         raise KeyboardInterrupt

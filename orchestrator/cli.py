@@ -38,6 +38,8 @@ EngineChoice = Literal["auto", "docker", "process"]
 Name = Annotated[str, typer.Option("--name", "-n", help="Which testbed.", metavar="NAME")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value for programs.")]
 
+_INTERRUPTED = 130
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -304,9 +306,12 @@ def main() -> None:
         err.print("[bold red]Error:[/bold red] ", end="")
         err.print(str(error), markup=False)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # Typer turns Ctrl-C into an exit with this code.
+        if isinstance(ended, SystemExit) and ended.code != _INTERRUPTED:
+            raise
         err.print("\nInterrupted. The same command goes on from here.")
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

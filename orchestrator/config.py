@@ -154,8 +154,10 @@ class Config(_Section):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"nodes: two nodes are called {name!r}; names must differ")
-            if name == "explorer" or re.match(r"(edge-server|prosumer|retailer|meter)-", name):
-                raise ValueError(f"nodes: {name!r} is the name of a participant; choose another")
+            if name in ("explorer", "pod", "throttle") or re.match(
+                r"(edge-server|prosumer|retailer|meter)-", name
+            ):
+                raise ValueError(f"nodes: {name!r} is the name of another service; choose another")
         if self.selling is not None and self.selling not in names:
             raise ValueError(f"selling is {self.selling!r}; it must be a node: {', '.join(names)}")
         return self

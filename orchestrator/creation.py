@@ -80,8 +80,10 @@ def adopt(state: State, config: Config | None, wanted_engine: str, report: Repor
             )
         if new["mnemonic"] is None:
             new["mnemonic"] = old["mnemonic"]
-        if config.explorer.port is not None:
-            state.ports["explorer"] = config.explorer.port
+        port = config.explorer.port
+        if port is not None and port != state.ports["explorer"]:
+            _check_ports_free({"explorer": port})
+            state.ports["explorer"] = port
         state.config = new
     running = {
         name

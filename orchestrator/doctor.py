@@ -89,7 +89,7 @@ def _disk() -> Iterator[Finding]:
     for what, path in (("testbeds", store.home()), ("cache", cache_root())):
         existing = next(parent for parent in (path, *path.parents) if parent.exists())
         free = shutil.disk_usage(existing).free / _GIB
-        writable = os.access(existing, os.W_OK)
+        writable = existing.is_dir() and os.access(existing, os.W_OK)
         if not writable:
             yield Finding(
                 f"disk for {what}", "bad", f"{path} cannot be written", "Set TESTBED_HOME or TESTBED_CACHE."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from genesis.block import genesis_block
@@ -88,23 +87,30 @@ def _explorer_node(node: Node) -> dict[str, str]:
 
 def initialise(engine: Engine, plan: Plan, genesis: Path) -> None:
     """Each node's settings, and once the genesis block in its database."""
-
-    def one(node: Node) -> None:
+    for node in plan.nodes:
         _write_settings(node)
-        mark = node.directory / "initialised"
-        if mark.exists():
-            return
-        # What a killed `init` left may be half a database.
+    wanting = [node for node in plan.nodes if not (node.directory / "initialised").exists()]
+    if not wanting:
+        return
+    # The database of the genesis block is the same for all: made once, and copied while no node runs.
+    made = plan.directory / "nodes" / ".genesis"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(mode=0o700)
+    engine.geth(["--datadir", str(made), "init", str(genesis)], made, [genesis])
+    for node in wanting:
+        # What a killed start left may be half a database.
         shutil.rmtree(node.directory / "geth", ignore_errors=True)
-        engine.geth(["--datadir", str(node.directory), "init", str(genesis)], node.directory, [genesis])
-        mark.touch()
-
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(one, plan.nodes))
+        shutil.copytree(
+            made / "geth", node.directory / "geth", ignore=shutil.ignore_patterns("LOCK", "nodekey")
+        )
+        (node.directory / "initialised").touch()
+    shutil.rmtree(made)
 
 
 def _write_settings(node: Node) -> None:
-    # By option Geth takes a port only, and listens to peers from every network.
-    text = f'[Node.P2P]\nListenAddr = "{node.p2p_host}:{node.p2p_port}"\n'
+    """What Geth takes in a file only: by option it has the port alone, and listens to every network. And it
+    dials no more than a third of the peers that it may have, so that a node which dialled one of two
+    would never dial the other again."""
+    text = f'[Node.P2P]\nListenAddr = "{node.p2p_host}:{node.p2p_port}"\nDialRatio = 1\n'
     if not node.settings_path.exists() or node.settings_path.read_text(encoding="utf-8") != text:
         store.write_atomic(node.settings_path, text)

@@ -22,6 +22,7 @@ READY_HEIGHT = 2
 _POLL_SECONDS = 0.02
 _IPC_SECONDS = 60.0
 _MESH_SECONDS = 60.0
+_DIAL_BACK_SECONDS = 1.0
 _CLIQUE_READY_SECONDS = 90.0
 # The minimum difficulty takes some thousand hashes a second, of which a slow machine has few.
 _POW_READY_SECONDS = 900.0
@@ -95,10 +96,17 @@ def _connect(engine: Engine, plan: Plan, ipc: dict[str, Rpc]) -> None:
         ipc[name].batch([("admin_addTrustedPeer", [enodes[other]]) for other in names if other != name])
     for index, name in enumerate(names):
         ipc[name].batch([("admin_addPeer", [enodes[other]]) for other in names[:index]])
-    wanted = len(names) - 1
-    deadline = time.monotonic() + _MESH_SECONDS
-    while lonely := [name for name in names if len(ipc[name].request("admin_peers")) < wanted]:
-        if time.monotonic() > deadline:
+    begun = time.monotonic()
+    dialled_back: set[tuple[str, str]] = set()
+    while lacking := _lacking(ipc, keys):
+        if time.monotonic() - begun > _DIAL_BACK_SECONDS:
+            # A node dials the same peer again only after 35 s, but one that was restarted may at once.
+            # Not sooner: two that dial each other at the same moment can refuse each other.
+            for name, other in lacking - dialled_back:
+                ipc[name].request("admin_addPeer", enodes[other])
+            dialled_back |= lacking
+        lonely = sorted({name for pair in lacking for name in pair})
+        if time.monotonic() - begun > _MESH_SECONDS:
             raise EnvironmentFault(
                 f"not connected to all other nodes after {_MESH_SECONDS:.0f} s",
                 where=", ".join(lonely),
@@ -108,6 +116,21 @@ def _connect(engine: Engine, plan: Plan, ipc: dict[str, Rpc]) -> None:
             if node.name in lonely:
                 _check_alive(engine, node)
         time.sleep(_POLL_SECONDS)
+
+
+def _lacking(ipc: dict[str, Rpc], keys: dict[str, str | None]) -> set[tuple[str, str]]:
+    """Pairs of nodes that are not connected, in the order of the nodes."""
+    peers = {
+        name: {urlsplit(peer["enode"]).username for peer in rpc.request("admin_peers")}
+        for name, rpc in ipc.items()
+    }
+    names = list(ipc)
+    return {
+        (name, other)
+        for index, name in enumerate(names)
+        for other in names[index + 1 :]
+        if keys[other] not in peers[name] or keys[name] not in peers[other]
+    }
 
 
 def wait_until_ready(engine: Engine, plan: Plan, is_set_up: Callable[[Rpc], bool]) -> str:

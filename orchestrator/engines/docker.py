@@ -28,6 +28,10 @@ from orchestrator.store import directory_of, write_atomic
 
 _QUICK_SECONDS = 30
 _COMPOSE_SECONDS = 300
+# Bots have no network of their own but share that of this container, which does nothing else: two dozen
+# containers start faster so, and end without each leaving a network.
+_POD = "pod"
+_LABELLED = ("node", "explorer", "bot", "pod", "network")
 _STATE_FORMAT = '{{.Label "com.docker.compose.service"}}\t{{.State}}\t{{.Status}}'
 
 
@@ -35,7 +39,8 @@ def check_daemon() -> None:
     """Raises EnvironmentFault where Docker's daemon or Compose v2 does not answer."""
     if shutil.which("docker") is None:
         raise EnvironmentFault(
-            "Docker is not installed", fix="Install Docker Engine with Compose v2, or take `--engine process`."
+            "Docker is not installed",
+            fix="Install Docker Engine with Compose v2, or take `--engine process`.",
         )
     run(["docker", "version", "--format", "{{.Server.Version}}"], timeout_seconds=_QUICK_SECONDS)
     # Version 1 was a program of its own: whatever answers as a plugin is version 2 or later.
@@ -107,11 +112,10 @@ class DockerEngine:
         text = _template().render(
             project=self.project,
             services=plan.services,
+            pod=_POD,
             images={"geth": self._known_images.geth, "python": self._known_images.services},
             entrypoints={"geth": ["geth"], "python": ["python3"]},
-            labels={
-                role: self._labels(role, plan.created) for role in ("node", "explorer", "bot", "network")
-            },
+            labels={role: self._labels(role, plan.created) for role in _LABELLED},
             subnet=plan.subnet,
             user=_user(),
         )
@@ -126,14 +130,20 @@ class DockerEngine:
         )
 
     def stop(self) -> None:
-        if self._file.exists():
-            self._compose("stop")
+        if bots := self._containers("--filter", "status=running", "--filter", f"label={labels.ROLE}=bot"):
+            run(["docker", "stop", *bots], timeout_seconds=_COMPOSE_SECONDS)
+        # One after the other, and so in destroy: containers that leave a network at the same moment can lock
+        # up Docker 20.10 (network.getSvcRecords against controller.processEndpointDelete in libnetwork).
+        for container in self._containers("--filter", "status=running"):
+            run(["docker", "stop", container], timeout_seconds=_COMPOSE_SECONDS)
 
     def destroy(self) -> None:
         # By label rather than by file, which may be damaged: first the containers, then their network.
-        listing = ["docker", "ps", "--all", "--quiet", *self._ours()]
-        if ids := run(listing, timeout_seconds=_QUICK_SECONDS).stdout.split():
-            run(["docker", "rm", "--force", "--volumes", *ids], timeout_seconds=_COMPOSE_SECONDS, check=False)
+        bots = self._containers("--filter", f"label={labels.ROLE}=bot")
+        if bots:
+            run(["docker", "rm", "--force", *bots], timeout_seconds=_COMPOSE_SECONDS, check=False)
+        for container in self._containers():
+            run(["docker", "rm", "--force", container], timeout_seconds=_COMPOSE_SECONDS, check=False)
         listing = ["docker", "network", "ls", "--quiet", *self._ours()]
         if ids := run(listing, timeout_seconds=_QUICK_SECONDS).stdout.split():
             run(["docker", "network", "rm", *ids], timeout_seconds=_QUICK_SECONDS)
@@ -141,17 +151,19 @@ class DockerEngine:
     def remove(self, services: Sequence[str]) -> None:
         states = self.states()
         if there := [service for service in services if service in states]:
-            self._compose("rm", "--stop", "--force", *there)
+            self._compose("rm", "--stop", "--force", *there, _POD)
 
     def kill(self, service: str) -> None:
-        self._compose("kill", service)
+        container = self._containers("--filter", f"label=com.docker.compose.service={service}")
+        run(["docker", "kill", *container], timeout_seconds=_QUICK_SECONDS)
+        run(["docker", "wait", *container], timeout_seconds=_QUICK_SECONDS)
 
     def states(self) -> dict[str, ServiceState]:
         listing = ["docker", "ps", "--all", *self._ours(), "--format", _STATE_FORMAT]
         found = {}
         for line in run(listing, timeout_seconds=_QUICK_SECONDS).stdout.splitlines():
             name, state, status = line.split("\t")
-            if not name:
+            if name in ("", _POD):
                 continue
             if state in ("running", "paused"):
                 found[name] = ServiceState("running")
@@ -190,6 +202,10 @@ class DockerEngine:
 
     def console(self, node: Node) -> list[str]:
         return [*self._base(), "exec", node.name, "geth", "attach", str(node.ipc_path)]
+
+    def _containers(self, *filters: str) -> list[str]:
+        listing = ["docker", "ps", "--all", "--quiet", *self._ours(), *filters]
+        return run(listing, timeout_seconds=_QUICK_SECONDS).stdout.split()
 
     def _labels(self, role: str, created: str) -> dict[str, str]:
         tags = labels.labels_of(

@@ -16,9 +16,9 @@ from eth_keyfile.keyfile import create_keyfile_json
 from eth_utils.crypto import keccak
 
 from bots.ledger import Ledger, ledger_of
+from chain.call import Call
 from chain.rpc import HttpRpc, Read, nonce_of
 from chain.sender import Sender
-from chain.call import Call
 from chain.wallet import Fees, Signed, Wallet
 from contracts.etsc import Etsc, contract_address, deployment
 from contracts.events import Purchased

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,19 +29,18 @@ from tests.chain.liar import Answer, Liar, http
 from tests.explorer.gethnode import CHAIN_ID, RICH, GethNode, free_ports
 
 StartLiar = Callable[[bytes | Answer], Liar]
-_BATCH = [("eth_chainId", []), ("net_version", [])]
+_BATCH: list[tuple[str, list[Any]]] = [("eth_chainId", []), ("net_version", [])]
 
 
 @pytest.fixture(params=["http", "ipc", "failover"])
-def rpc(request: pytest.FixtureRequest, node: GethNode) -> Rpc:
+def rpc(request: pytest.FixtureRequest, node: GethNode) -> Iterator[Rpc]:
     ways: dict[str, Callable[[], Rpc]] = {
         "http": lambda: HttpRpc(node.rpc_url, 20),
         "ipc": lambda: IpcRpc(node.ipc_path, 20),
         "failover": lambda: FailoverRpc([node.rpc_url], 20),
     }
-    opened = ways[request.param]()
-    request.addfinalizer(opened.close)
-    return opened
+    with ways[request.param]() as opened:
+        yield opened
 
 
 def nowhere() -> str:

@@ -22,7 +22,7 @@ import yaml
 
 from orchestrator.engine import make_engine
 from orchestrator.existing import Testbed, open_testbed
-from orchestrator.labels import NAME, PROJECT
+from orchestrator.labels import PROJECT
 
 COMMAND = Path(sys.executable).with_name("testbed")
 # Bounds for a machine that is busy; what is tested never depends on them.
@@ -214,7 +214,7 @@ class Market:
         """What identifies each service that runs now: its container, or its process."""
         if self.engine == "docker":
             return {
-                each["Config"]["Labels"]["com.docker.compose.service"]: each["Id"] + each["State"]["StartedAt"]
+                each["Name"]: each["Id"] + each["State"]["StartedAt"]
                 for each in self.containers()
                 if each["State"]["Running"]
             }
@@ -225,7 +225,8 @@ class Market:
 
     def containers(self) -> list[dict[str, Any]]:
         ids = docker("ps", "--all", "--quiet", "--filter", f"label={PROJECT}={self.project}").split()
-        return [] if not ids else list(json.loads(docker("inspect", *ids)))
+        # One may go while we look: it is then missing from what is printed.
+        return [] if not ids else list(json.loads(docker("inspect", *ids, check=False)))
 
     @property
     def project(self) -> str:
@@ -260,9 +261,9 @@ def read_report(directory: Path) -> dict[str, Any]:
     return report
 
 
-def docker(*arguments: str) -> str:
+def docker(*arguments: str, check: bool = True) -> str:
     return subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
+        ["docker", *arguments], capture_output=True, text=True, check=check, timeout=PATIENCE_SECONDS
     ).stdout
 
 
@@ -278,6 +279,3 @@ def processes_of(directory: Path) -> list[psutil.Process]:
         if inside and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
-
-
-__all__ = ["COMMAND", "NAME", "PROJECT", "Begun", "Home", "Market", "Ran", "docker", "new_home", "wait_until"]

@@ -18,7 +18,7 @@ def _same_chain(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 
 def _height(status: dict[str, Any]) -> int:
-    return min(node["block"] for node in status["nodes"])
+    return min(int(node["block"]) for node in status["nodes"])
 
 
 def test_up_on_a_running_testbed_changes_nothing(market: Market) -> None:

@@ -52,9 +52,7 @@ def test_a_killed_supervisor_costs_no_block(mortal_market: Market) -> None:
     if mortal_market.engine == "docker":
         return  # containers have none
     before = mortal_market.up()
-    supervisor = psutil.Process(
-        int((mortal_market.directory / "supervisor" / "supervisord.pid").read_text())
-    )
+    supervisor = psutil.Process(int((mortal_market.directory / "supervisor" / "supervisord.pid").read_text()))
     supervisor.send_signal(signal.SIGKILL)
     wait_until(lambda: not supervisor.is_running(), "the supervisor to be dead")
     after = mortal_market.up()
@@ -64,7 +62,7 @@ def test_a_killed_supervisor_costs_no_block(mortal_market: Market) -> None:
 
 
 def _height(status: dict[str, Any]) -> int:
-    return max(node["block"] for node in status["nodes"])
+    return max(int(node["block"]) for node in status["nodes"])
 
 
 def _states(status: dict[str, Any]) -> set[str]:

@@ -16,7 +16,17 @@ from tests.e2e.running import Market, docker, processes_of, wait_until
 
 _GIB = 1024**3
 _TOP = {"name", "engine", "consensus", "chain_id", "genesis_hash", "nodes", "contract", "explorer_url"}
-_NODE = {"name", "state", "rpc_url", "ws_url", "block", "head_hash", "peers", "cpu_quota", "memory_limit_bytes"}
+_NODE = {
+    "name",
+    "state",
+    "rpc_url",
+    "ws_url",
+    "block",
+    "head_hash",
+    "peers",
+    "cpu_quota",
+    "memory_limit_bytes",
+}
 _EXTRA_TOP, _EXTRA_NODE = {"services"}, {"device", "sealer"}
 
 
@@ -54,7 +64,9 @@ def test_all_nodes_have_one_chain(status: dict[str, Any]) -> None:
     for node in status["nodes"]:
         with HttpRpc(node["rpc_url"]) as rpc:
             assert int(rpc.request("eth_chainId"), 16) == status["chain_id"]
-            found.add(tuple(rpc.request("eth_getBlockByNumber", hex(at), False)["hash"] for at in (0, height)))
+            found.add(
+                tuple(rpc.request("eth_getBlockByNumber", hex(at), False)["hash"] for at in (0, height))
+            )
     assert len(found) == 1
     assert found.pop()[0] == status["genesis_hash"]
 
