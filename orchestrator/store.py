@@ -27,6 +27,8 @@ _VERSION = 1
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?")
 # sun_path of a UNIX socket holds 108 bytes on Linux and 104 on macOS, with the final zero.
 _LONGEST_SOCKET_PATH = 103
+# Geth shuts itself down where less than 32 MiB are left, and a campaign wants to write too.
+_LEAST_FREE_MIB = 200
 
 
 @dataclass
@@ -73,6 +75,18 @@ def check_socket_path(path: Path) -> None:
             f" allowed are {_LONGEST_SOCKET_PATH}",
             where=str(path),
             fix="Set TESTBED_HOME to a shorter directory, or take shorter names.",
+        )
+
+
+def check_room() -> None:
+    """Raises EnvironmentFault where the disk of the testbeds is as good as full."""
+    there = next(path for path in (home(), *home().parents) if path.exists())
+    free_mib = shutil.disk_usage(there).free // 2**20
+    if free_mib < _LEAST_FREE_MIB:
+        raise EnvironmentFault(
+            f"the disk is full: {free_mib} MiB are left, {_LEAST_FREE_MIB} MiB are needed",
+            where=str(home()),
+            fix="Make room, or set TESTBED_HOME to a directory on another disk.",
         )
 
 

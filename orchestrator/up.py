@@ -35,6 +35,7 @@ def up(name: str, config: Config | None, engine: str, report: Report, show: Repo
 
     Raises TestbedError. A testbed that this very call began and could not start is taken away again.
     """
+    store.check_room()
     with store.locked(name):
         state = store.load(name)
         fresh = state is None

@@ -1,10 +1,10 @@
 """The testbed from Python: what the command line does, for notebooks and scripts.
 
-    import testbed
+import testbed
 
-    running = testbed.up("default")
-    summary = testbed.run_campaign("default", testbed.Order(slots=10, policy="equilibrium", seed=1))
-    testbed.destroy("default")
+running = testbed.up("default")
+summary = testbed.run_campaign("default", testbed.Order(slots=10, policy="equilibrium", seed=1))
+testbed.destroy("default")
 """
 
 from errors import EnvironmentFault, TestbedError

@@ -56,7 +56,7 @@ def _start(directory: Path) -> tuple[subprocess.Popen[bytes], Node]:
     (directory / "genesis.json").write_text(json.dumps(genesis))
     (directory / "password").write_text("sealer")
     (directory / "keystore").mkdir()
-    keyfile = create_keyfile_json(key_of("sealer"), b"sealer", kdf="scrypt", iterations=2)
+    keyfile = create_keyfile_json(key_of("sealer"), "sealer", kdf="scrypt", iterations=2)
     (directory / "keystore" / "sealer.json").write_text(json.dumps(keyfile))
     data = ["--datadir", str(directory)]
     initialised = [geth, *data, "init", str(directory / "genesis.json")]

@@ -111,7 +111,7 @@ class MarketOnChain:
         folder = self.directory / name
         folder.mkdir()
         password = b"none"
-        keyfile = create_keyfile_json(key_of(name), password, kdf="scrypt", iterations=2)
+        keyfile = create_keyfile_json(key_of(name), password.decode(), kdf="scrypt", iterations=2)
         (folder / "keystore.json").write_text(json.dumps(keyfile))
         (folder / "password").write_bytes(password)
         settings = {

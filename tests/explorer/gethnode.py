@@ -79,7 +79,7 @@ class GethNode:
         (directory / "genesis.json").write_text(json.dumps(block))
         (directory / "password").write_text("sealer")
         key = bytes(keccak(text="a key for the explorer's tests only: sealer"))
-        keyfile = create_keyfile_json(key, b"sealer", kdf="scrypt", iterations=2)
+        keyfile = create_keyfile_json(key, "sealer", kdf="scrypt", iterations=2)
         (directory / "keystore" / "sealer.json").write_text(json.dumps(keyfile))
         http, ws, p2p, auth = free_ports(4)
         node = cls(directory, http, ws, p2p, auth)
