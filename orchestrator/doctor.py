@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from orchestrator.engines.docker import check_daemon
 from orchestrator.geth import GETH_VERSION, version_of
 
 _GIB = 1024**3
+_DOCKER_WITHOUT_LOCK_UP = (20, 10, 27)
 _WANTED_DISK_GIB = 5
 _WANTED_MEMORY_GIB = 4
 
@@ -60,10 +62,19 @@ def _machine() -> Iterator[Finding]:
 
 def _docker() -> Iterator[Finding]:
     try:
-        check_daemon()
-        yield Finding("Docker", "good", "daemon and Compose answer")
+        version = check_daemon()
     except EnvironmentFault as fault:
-        yield Finding("Docker", "warn", fault.what, "Without it, testbeds run as processes.")
+        yield Finding("Docker", "warn", fault.what, fault.fix or "Without it, testbeds run as processes.")
+        return
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    if numbers < _DOCKER_WITHOUT_LOCK_UP:
+        advice = (
+            "Before 20.10.27 the daemon can lock up when containers end at the same moment (moby#42545); the"
+            " testbed ends its own one by one."
+        )
+        yield Finding("Docker", "warn", f"{version} and Compose answer", advice)
+    else:
+        yield Finding("Docker", "good", f"{version} and Compose answer")
 
 
 def _geth() -> Iterator[Finding]:

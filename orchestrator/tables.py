@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -76,7 +77,7 @@ def show_findings(out: Console, findings: Sequence[Finding]) -> None:
     for finding in findings:
         out.print(f"{_MARKS[finding.verdict]} [bold]{finding.subject}[/bold]  {finding.found}")
         if finding.advice:
-            out.print(f"    {finding.advice}", style="dim")
+            out.print(Padding(finding.advice, (0, 0, 0, 4)), style="dim")
 
 
 @contextmanager

@@ -35,14 +35,14 @@ _LABELLED = ("node", "explorer", "bot", "pod", "network")
 _STATE_FORMAT = '{{.Label "com.docker.compose.service"}}\t{{.State}}\t{{.Status}}'
 
 
-def check_daemon() -> None:
-    """Raises EnvironmentFault where Docker's daemon or Compose v2 does not answer."""
+def check_daemon() -> str:
+    """The daemon's version. Raises EnvironmentFault where Docker's daemon or Compose v2 does not answer."""
     if shutil.which("docker") is None:
         raise EnvironmentFault(
             "Docker is not installed",
             fix="Install Docker Engine with Compose v2, or take `--engine process`.",
         )
-    run(["docker", "version", "--format", "{{.Server.Version}}"], timeout_seconds=_QUICK_SECONDS)
+    version = run(["docker", "version", "--format", "{{.Server.Version}}"], timeout_seconds=_QUICK_SECONDS)
     # Version 1 was a program of its own: whatever answers as a plugin is version 2 or later.
     try:
         run(["docker", "compose", "version"], timeout_seconds=_QUICK_SECONDS)
@@ -50,6 +50,7 @@ def check_daemon() -> None:
         raise EnvironmentFault(
             "Docker has no Compose v2", fix="Install the plugin docker-compose-plugin."
         ) from failure
+    return version.stdout.strip()
 
 
 class DockerEngine:
