@@ -78,7 +78,7 @@ def test_rpc_cannot_spend_what_a_participant_has(
         {"to": thief, "value": hex(WEI_PER_ETHER)},
         {
             "to": etsc.address,
-            "data": etsc.trade(testbed.participants.retailers[0].address, 1).data,
+            "data": "0x" + etsc.trade(testbed.participants.retailers[0].address, 1).data.hex(),
         },
     ]
     for url in urls:
@@ -124,7 +124,10 @@ def test_the_account_that_a_node_holds_can_do_nothing_in_the_market(
     ]
     for url, node in zip(urls, testbed.plan.nodes, strict=True):
         for call in calls:
-            transaction = {"from": node.sealer, "to": call.to, "data": call.data, "value": hex(call.value)}
+            transaction = {
+                **{"from": node.sealer, "to": call.to, "value": hex(call.value)},
+                "data": "0x" + call.data.hex(),
+            }
             answer = _ask(url, "eth_sendTransaction", [transaction])
             assert "error" in answer, (url, call, answer)
     assert _holdings(market) == before
