@@ -58,8 +58,8 @@ def create(name: str, config: Config, wanted_engine: str, report: Report) -> Sta
 
 
 def _remove_leftovers(name: str) -> None:
-    """A directory without a state is what a killed `destroy` or a killed first `up` left."""
-    if store.directory_of(name).exists():
+    """What a killed `destroy` or a killed first `up` left, or one whose state is lost."""
+    if store.exists(name):
         destroy_in_engine(name)
         store.remove(name)
 

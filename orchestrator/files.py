@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 from genesis.block import genesis_block
@@ -12,6 +13,8 @@ from orchestrator.engine import Engine
 from orchestrator.existing import Testbed
 from orchestrator.participants import allocation_wei, keys_of
 from orchestrator.plan import Node, Plan, explorer_listen
+
+_MAKING = ".genesis-"
 
 
 def write_genesis(testbed: Testbed) -> Path:
@@ -93,9 +96,10 @@ def initialise(engine: Engine, plan: Plan, genesis: Path) -> None:
     if not wanting:
         return
     # The database of the genesis block is the same for all: made once, and copied while no node runs.
-    made = plan.directory / "nodes" / ".genesis"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(mode=0o700)
+    for abandoned in (plan.directory / "nodes").glob(f"{_MAKING}*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    # In a new directory each time: where this command was killed before, its Geth may still be at work.
+    made = Path(tempfile.mkdtemp(prefix=_MAKING, dir=plan.directory / "nodes"))
     engine.geth(["--datadir", str(made), "init", str(genesis)], made, [genesis])
     for node in wanting:
         # What a killed start left may be half a database.

@@ -6,6 +6,7 @@ needs ten seconds and more to find out.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ _POW_READY_SECONDS = 900.0
 # Within a block's period: late enough for the bots to have reacted to the last block, early enough for
 # the new contents to be ready when the block is sealed.
 _RECOLLECT_AT = 0.8
+_WORDS = 8
+_ENDING = re.compile(r"panic:|fatal error:|Fatal:|SIG[A-Z]+:|unexpected fault|CRIT")
 
 
 def join(engine: Engine, plan: Plan) -> None:
@@ -78,10 +81,18 @@ def wait_for_ipc(engine: Engine, node: Node) -> Rpc:
 def _check_alive(engine: Engine, node: Node) -> None:
     state = engine.states().get(node.name)
     if state is None or state.status != "running":
-        tail = list(engine.logs(node.name, follow=False))[-8:] if state is not None else []
+        said = list(engine.logs(node.name, follow=False)) if state is not None else []
         raise EnvironmentFault(
-            f"the node ended: {state or 'absent'}", where=node.name, fix="\n".join(["Its last words:", *tail])
+            f"the node ended: {state or 'absent'}",
+            where=node.name,
+            fix="\n".join(["Its last words:", *_last_words(said)]),
         )
+
+
+def _last_words(lines: Sequence[str]) -> Sequence[str]:
+    """From where a program says why it ends, if it says so, else its last lines."""
+    why = next((i for i in reversed(range(len(lines))) if _ENDING.match(lines[i])), None)
+    return lines[-_WORDS:] if why is None else lines[why : why + _WORDS]
 
 
 def _connect(engine: Engine, plan: Plan, ipc: dict[str, Rpc]) -> None:

@@ -94,7 +94,7 @@ def names() -> list[str]:
     """Testbeds with a state file, alphabetically."""
     if not home().is_dir():
         return []
-    return sorted(path.parent.name for path in home().glob("*/state.json"))
+    return sorted(path.parent.name for path in home().glob("[a-z]*/state.json"))
 
 
 def load(name: str) -> State | None:
@@ -137,12 +137,40 @@ def save(state: State) -> None:
     write_atomic(directory_of(state.name) / "state.json", json.dumps(content, indent=2), private=True)
 
 
-def remove(name: str) -> None:
+def exists(name: str) -> bool:
+    """Whether anything of the testbed is on the disk, be it half made or half removed.
+
+    Raises TestbedError where what bears its name is something else, which is nobody's to remove.
+    """
     directory = directory_of(name)
-    # First the state, so that a removal which is cut short leaves no testbed that looks whole.
-    (directory / "state.json").unlink(missing_ok=True)
-    if directory.exists():
-        shutil.rmtree(directory)
+    if not directory.exists():
+        return _removed(name).exists()
+    begun = all(path.name.startswith("state.json.") for path in directory.iterdir())
+    lost_its_state = (directory / "genesis.json").exists() and (directory / "nodes").is_dir()
+    if not ((directory / "state.json").exists() or begun or lost_its_state):
+        raise TestbedError(
+            "there is a directory of this name, and it is no testbed",
+            where=str(directory),
+            fix="Take another --name, or another TESTBED_HOME.",
+        )
+    return True
+
+
+def remove(name: str) -> None:
+    directory, removed = directory_of(name), _removed(name)
+    try:
+        if removed.exists():
+            shutil.rmtree(removed)
+        # At once, so that a removal which is cut short leaves no testbed that looks whole.
+        if directory.exists():
+            directory.rename(removed)
+            shutil.rmtree(removed)
+    except OSError as error:
+        raise EnvironmentFault(f"cannot be removed: {error.strerror}", where=str(directory)) from error
+
+
+def _removed(name: str) -> Path:
+    return home() / f".removed-{name}"
 
 
 def write_atomic(path: Path, content: str | bytes, *, private: bool = False) -> None:

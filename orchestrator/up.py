@@ -131,7 +131,7 @@ def down(name: str) -> None:
 def destroy(name: str) -> bool:
     """Leave nothing of the testbed, damaged or whole; returns whether there was anything."""
     with store.locked(name):
-        if not store.directory_of(name).exists():
+        if not store.exists(name):
             return False
         destroy_in_engine(name)
         store.remove(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import psutil
 
 from chain.rpc import IpcRpc, Rpc, RpcUnreachable
 from errors import EnvironmentFault, TestbedError
@@ -26,6 +28,8 @@ from orchestrator.images import Images, ensure_images
 from orchestrator.plan import Node, Plan
 from orchestrator.store import directory_of, write_atomic
 
+# In the environment of what must not go on without the command that started it.
+_MARK = "ELECOIN_TESTBED_COMMAND"
 _QUICK_SECONDS = 30
 _COMPOSE_SECONDS = 300
 # Bots have no network of their own but share that of this container, which does nothing else: two dozen
@@ -69,6 +73,7 @@ class DockerEngine:
         self._images: Images | None = None
 
     def prepare(self, report: Report) -> None:
+        self._end_orphans()
         self._images = ensure_images(report)
 
     @property
@@ -93,6 +98,7 @@ class DockerEngine:
         run(
             [*self._run_once(writable), *mounts, "--entrypoint", "geth", self._known_images.geth, *arguments],
             timeout_seconds=_COMPOSE_SECONDS,
+            env={_MARK: self.project},
         )
 
     def makedag(self) -> list[str]:
@@ -139,6 +145,7 @@ class DockerEngine:
             run(["docker", "stop", container], timeout_seconds=_COMPOSE_SECONDS)
 
     def destroy(self) -> None:
+        self._end_orphans()
         # By label rather than by file, which may be damaged: first the containers, then their network.
         bots = self._containers("--filter", f"label={labels.ROLE}=bot")
         if bots:
@@ -224,7 +231,19 @@ class DockerEngine:
         return ["docker", "compose", "--project-name", self.project, *named]
 
     def _compose(self, *arguments: str) -> None:
-        run([*self._base(), "--progress", "quiet", *arguments], timeout_seconds=_COMPOSE_SECONDS)
+        command = [*self._base(), "--progress", "quiet", *arguments]
+        run(command, timeout_seconds=_COMPOSE_SECONDS, env={_MARK: self.project})
+
+    def _end_orphans(self) -> None:
+        """A command that was killed leaves its `docker` behind, which goes on with what it was told."""
+        orphans = []
+        for process in psutil.process_iter():
+            # Those of other users cannot be read, and are not ours.
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.environ().get(_MARK) == self.project:
+                    process.kill()
+                    orphans.append(process)
+        psutil.wait_procs(orphans, timeout=_QUICK_SECONDS)
 
 
 class ExecRpc(Rpc):

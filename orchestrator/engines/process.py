@@ -50,6 +50,8 @@ class ProcessEngine:
 
     def prepare(self, report: Report) -> None:
         check_socket_path(self._socket)
+        if self._supervisor() is None:
+            self._end_strays()  # of a command that was killed
         self._geth = find_geth(report)
 
     @property
@@ -62,7 +64,7 @@ class ProcessEngine:
         return []
 
     def geth(self, arguments: Sequence[str], writable: Path, readable: Sequence[Path] = ()) -> None:
-        run([str(self._known_geth), *arguments], timeout_seconds=300)
+        run([str(self._known_geth), *arguments], timeout_seconds=300, env={MARK: str(self._directory)})
 
     def makedag(self) -> list[str]:
         return dag.on_host(self._known_geth)

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -218,10 +218,11 @@ class Market:
                 for each in self.containers()
                 if each["State"]["Running"]
             }
-        return {
-            " ".join(process.cmdline()): f"{process.pid} {process.create_time()}"
-            for process in processes_of(self.directory)
-        }
+        found = {}
+        for process in processes_of(self.directory):
+            with suppress(psutil.Error):  # it ends while we look
+                found[" ".join(process.cmdline())] = f"{process.pid} {process.create_time()}"
+        return found
 
     def containers(self) -> list[dict[str, Any]]:
         ids = docker("ps", "--all", "--quiet", "--filter", f"label={PROJECT}={self.project}").split()
@@ -241,7 +242,7 @@ class Market:
     def leftovers(self) -> list[str]:
         """Everything on this machine that still belongs to the testbed."""
         left = [str(path) for path in self.home.directory.rglob("*") if self._is_ours(path)]
-        left += [f"process {each.pid}: {each.cmdline()}" for each in processes_of(self.directory)]
+        left += [f"process {each}" for each in processes_of(self.directory)]
         if self.engine == "docker":
             for label in (PROJECT, "com.docker.compose.project"):
                 ours = ["--quiet", "--filter", f"label={label}={self.project}"]
@@ -253,7 +254,11 @@ class Market:
     def _is_ours(self, path: Path) -> bool:
         if path.name == f".{self.name}.yaml":
             return False
-        return path.stem == self.name or self.directory in (path, *path.parents)
+        return (
+            path.stem == self.name
+            or path.name == f".removed-{self.name}"
+            or self.directory in (path, *path.parents)
+        )
 
 
 def read_report(directory: Path) -> dict[str, Any]:
@@ -275,7 +280,6 @@ def processes_of(directory: Path) -> list[psutil.Process]:
             words = [*process.cmdline(), *process.environ().values()]
         except psutil.Error:
             continue  # ended meanwhile, or another user's
-        inside = any(word == str(directory) or f"{directory}/" in word for word in words)
-        if inside and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+        if any(word == str(directory) or f"{directory}/" in word for word in words):
             found.append(process)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from tests.e2e.refused import refused
-from tests.e2e.running import Market, wait_until
+from tests.e2e.running import Home, Market, wait_until
 
 
 def test_a_damaged_testbed_is_refused_by_all_but_destroy(new_market: Market) -> None:
@@ -48,5 +48,21 @@ def test_a_new_testbed_takes_the_name_of_a_destroyed_one(new_market: Market) -> 
     second = new_market.up()
     assert second["genesis_hash"] != first["genesis_hash"]
     assert second["chain_id"] != first["chain_id"]
+    new_market.destroy()
+    assert new_market.leftovers() == []
+
+
+def test_a_directory_that_is_no_testbed_is_left_alone(home: Home) -> None:
+    photos = home.directory / "photos"
+    photos.mkdir()
+    (photos / "summer.jpg").write_text("irreplaceable")
+    refused(home.run("destroy", "--yes", "--name", "photos"), 1, "no testbed", str(photos))
+    refused(home.run("up", "--name", "photos", "--engine", "process"), 1, "no testbed", str(photos))
+    assert (photos / "summer.jpg").read_text() == "irreplaceable"
+
+
+def test_a_testbed_whose_state_is_lost_can_be_destroyed(new_market: Market) -> None:
+    new_market.up()
+    (new_market.directory / "state.json").unlink()
     new_market.destroy()
     assert new_market.leftovers() == []
