@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from eth_account import Account
 from eth_account.hdaccount import generate_mnemonic, key_from_seed, seed_from_mnemonic
@@ -20,6 +21,7 @@ from errors import TestbedError
 # The password lies beside its keystore, so a slow key derivation would protect nothing and cost
 # a second of processor time for every dozen bots.
 _SCRYPT_WORK_FACTOR = 2
+_IV_HEX_DIGITS = 32
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,20 @@ def write_keystore(key: Key, directory: Path) -> None:
     content = create_keyfile_json(key.private_key, words, kdf="scrypt", iterations=_SCRYPT_WORK_FACTOR)
     _write_private(password, words)
     _write_private(keystore, json.dumps(content))
+
+
+def encrypted(private_key: bytes, password: str) -> dict[str, Any]:
+    """A keystore (Web3 Secret Storage, version 3) that Geth opens too.
+
+    eth-keyfile writes its random initialisation vector as a number: one in 256 lacks its leading zero, and
+    Geth panics on it ("bad IV length").
+    """
+    while True:
+        keyfile: dict[str, Any] = create_keyfile_json(
+            private_key, password, kdf="scrypt", iterations=_SCRYPT_WORK_FACTOR
+        )
+        if len(keyfile["crypto"]["cipherparams"]["iv"]) == _IV_HEX_DIGITS:
+            return keyfile
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eth_keyfile.keyfile import create_keyfile_json
 
 from chain.rpc import HttpRpc, IpcRpc, RpcUnreachable, block_number
 from chain.wallet import Wallet
 from genesis.block import genesis_block
+from genesis.keys import encrypted
 from orchestrator.geth import find_geth
 from tests.bots.market_on_chain import CHAIN_ID, MarketOnChain, Node, key_of, wait_until
 
@@ -56,7 +56,7 @@ def _start(directory: Path) -> tuple[subprocess.Popen[bytes], Node]:
     (directory / "genesis.json").write_text(json.dumps(genesis))
     (directory / "password").write_text("sealer")
     (directory / "keystore").mkdir()
-    keyfile = create_keyfile_json(key_of("sealer"), "sealer", kdf="scrypt", iterations=2)
+    keyfile = encrypted(key_of("sealer"), "sealer")
     (directory / "keystore" / "sealer.json").write_text(json.dumps(keyfile))
     data = ["--datadir", str(directory)]
     initialised = [geth, *data, "init", str(directory / "genesis.json")]

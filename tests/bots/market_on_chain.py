@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_keyfile.keyfile import create_keyfile_json
 from eth_utils.crypto import keccak
 
 from bots.ledger import Ledger, ledger_of
@@ -22,6 +21,7 @@ from chain.sender import Sender
 from chain.wallet import Fees, Signed, Wallet
 from contracts.etsc import Etsc, contract_address, deployment
 from contracts.events import Purchased
+from genesis.keys import encrypted
 
 CHAIN_ID = 20211
 Q_MILLIELECOINS = 600
@@ -111,7 +111,7 @@ class MarketOnChain:
         folder = self.directory / name
         folder.mkdir()
         password = b"none"
-        keyfile = create_keyfile_json(key_of(name), password.decode(), kdf="scrypt", iterations=2)
+        keyfile = encrypted(key_of(name), password.decode())
         (folder / "keystore.json").write_text(json.dumps(keyfile))
         (folder / "password").write_bytes(password)
         settings = {

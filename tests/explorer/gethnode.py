@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_keyfile.keyfile import create_keyfile_json
 from eth_utils.crypto import keccak
 
 from chain.call import Call
 from chain.rpc import HttpRpc, IpcRpc, RpcUnreachable, block_number, nonce_of
 from chain.wallet import Fees, Wallet
 from genesis.block import genesis_block
+from genesis.keys import encrypted
 from orchestrator.geth import find_geth
 
 CHAIN_ID = 40506
@@ -79,7 +79,7 @@ class GethNode:
         (directory / "genesis.json").write_text(json.dumps(block))
         (directory / "password").write_text("sealer")
         key = bytes(keccak(text="a key for the explorer's tests only: sealer"))
-        keyfile = create_keyfile_json(key, "sealer", kdf="scrypt", iterations=2)
+        keyfile = encrypted(key, "sealer")
         (directory / "keystore" / "sealer.json").write_text(json.dumps(keyfile))
         http, ws, p2p, auth = free_ports(4)
         node = cls(directory, http, ws, p2p, auth)
