@@ -29,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "pow: needs the data sets of proof of work (2 GiB, minutes to make)")
 
 
+# First: pytest-xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Proof of work goes last and one at a time: it waits for its data sets and takes every core."""
     for item in items:

@@ -48,9 +48,8 @@ def test_nothing_mined_is_lost_when_all_nodes_are_killed(mortal_market: Market) 
     assert mortal_market.campaign("--slots", "1")["conservation"]["ok"] is True
 
 
+@pytest.mark.parametrize("engine", ["process"], indirect=True)  # containers have no supervisor
 def test_a_killed_supervisor_costs_no_block(mortal_market: Market) -> None:
-    if mortal_market.engine == "docker":
-        return  # containers have none
     before = mortal_market.up()
     supervisor = psutil.Process(int((mortal_market.directory / "supervisor" / "supervisord.pid").read_text()))
     supervisor.send_signal(signal.SIGKILL)

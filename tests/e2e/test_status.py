@@ -82,9 +82,9 @@ def test_quotas_have_the_ratio_of_the_scores_and_memory_its_limits(status: dict[
     assert sum(node["cpu_quota"] for node in nodes) <= host + 0.002
 
 
+# Processes are held by the throttle, which has tests of its own.
+@pytest.mark.parametrize("engine", [pytest.param("docker", marks=pytest.mark.docker)], indirect=True)
 def test_containers_are_held_to_their_limits_and_carry_our_labels(market: Market) -> None:
-    if market.engine != "docker":
-        return  # held by the throttle and the Go runtime, which have tests of their own
     nodes = {node["name"]: node for node in market.status()["nodes"]}
     created = set()
     for container in market.containers():
