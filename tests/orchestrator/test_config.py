@@ -105,7 +105,7 @@ def test_a_configuration_survives_being_kept_as_json() -> None:
         ("market: {retailers: 0}", "market.retailers: is 0, but it should be greater than or equal to 1"),
         ("nodes: []", "nodes: is [], but the list should have at least 1 item, not 0"),
         ("nodes: [{name: a}, {name: a}]", "nodes: two nodes are called 'a'; names must differ"),
-        ("nodes: [{name: prosumer-1}]", "nodes: 'prosumer-1' is the name of a participant"),
+        ("nodes: [{name: prosumer-1}]", "nodes: 'prosumer-1' is the name of another service"),
         ("nodes: [{name: A_b}]", "nodes.0.name: is 'A_b', but allowed are 1 to 24 of a-z, 0-9 and -"),
         ("selling: moon", "selling is 'moon'; it must be a node: laptop-a, laptop-b, vm"),
         ("chain: {consensus: poa}", "chain.consensus: is 'poa', but it should be 'clique' or 'pow'"),
