@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.geth import Chain, geth_binary, running_chain
+from orchestrator.geth import find_geth
+from tests.contracts.geth import Chain, running_chain
 from tests.contracts.market import Market, open_market
 
 
 @pytest.fixture(scope="session")
 def geth() -> Path:
-    return geth_binary()
+    return find_geth(print)
 
 
 @pytest.fixture(scope="session")

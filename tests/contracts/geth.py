@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -31,22 +30,6 @@ _FEES = Fees(max_fee_wei=10**11, tip_wei=2 * 10**9)
 _PATIENCE_SECONDS = 120.0
 
 T = TypeVar("T")
-
-
-def geth_binary() -> Path:
-    """Geth 1.11.6 from TESTBED_GETH, PATH or the testbed's cache; elsewhere the test is skipped."""
-    cached = Path.home() / ".cache" / "elecoin-testbed" / "bin" / "geth-1.11.6"
-    for candidate in (os.environ.get("TESTBED_GETH"), shutil.which("geth"), cached):
-        if candidate and Path(candidate).is_file():
-            version = subprocess.run(
-                [candidate, "version"], capture_output=True, text=True, check=True
-            ).stdout
-            if "Version: 1.11.6" in version:
-                return Path(candidate)
-    why = "Geth 1.11.6 is neither in TESTBED_GETH, nor on PATH, nor in the testbed's cache"
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 def wait_until(condition: Callable[[], T | None], what: str) -> T:
