@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from bench import campaign, engines, help, pow, up
+from bench import campaign, engines, gas, help, pow, up
 from bench.figures import Comparison, last_line, show
 from bench.room import STOPPING, Room, room
 from errors import TestbedError
@@ -20,6 +20,7 @@ _NAMES = {
     "up": "How much slower a warm `testbed up` is than the plain commands that make the same chain.",
     "campaign": "How many slots of trading fit into two blocks, where one is the most there can be.",
     "pow": "How much later than with plain commands the first block of proof of work comes.",
+    "gas": "What the contract's calls cost on Geth, beside the least that any code could use, and peers.",
     "help": "What `testbed --help` costs beside importing the libraries that print it.",
 }
 _ENGINES = ("docker", "process", "both")
@@ -58,6 +59,8 @@ def main(arguments: Sequence[str]) -> int:
 def _measure(place: Room, chosen: argparse.Namespace) -> list[Comparison]:
     if chosen.name == "help":
         return [help.measure(place, chosen.starts)]
+    if chosen.name == "gas":
+        return [gas.measure(place)]
     if chosen.name == "pow":
         return [pow.measure(place, chosen.starts)]
     wanted = engines.engines(chosen.engine, place.report)

@@ -75,6 +75,14 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Figures that are a table of their own."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Two sides (`sides[0]` is the floor) and figures beside them; `ratio` is what the first limit binds."""
 
@@ -83,6 +91,7 @@ class Comparison:
     ratio: float
     limits: Sequence[Limit]
     figures: Mapping[str, Any] = field(default_factory=dict)
+    rows: Rows | None = None
 
     @property
     def holds(self) -> bool:
@@ -101,6 +110,14 @@ class Comparison:
 
 def show(out: Console, comparison: Comparison) -> None:
     out.print(f"[bold]{comparison.title}[/bold]")
+    if comparison.rows is not None:
+        first, *others = comparison.rows.headings
+        single = Table(first)
+        for heading in others:
+            single.add_column(heading, justify="right")
+        for row in comparison.rows.rows:
+            single.add_row(*row)
+        out.print(single)
     table = Table()
     table.add_column("side")
     for heading in ("unit", "median", "min", "max", "n"):

@@ -31,8 +31,10 @@ app = typer.Typer(
 )
 images_app = typer.Typer(help="The container images of the testbed.", no_args_is_help=True)
 campaign_app = typer.Typer(help="Campaigns: slots of trading, and their reports.", no_args_is_help=True)
+contract_app = typer.Typer(help="The trading contract ETSC: its build and its checks.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
 app.add_typer(campaign_app, name="campaign")
+app.add_typer(contract_app, name="contract")
 
 EngineChoice = Literal["auto", "docker", "process"]
 Name = Annotated[str, typer.Option("--name", "-n", help="Which testbed.", metavar="NAME")]
@@ -292,6 +294,35 @@ def campaign_run(
         show_campaign(out, summary, testbed.plan.explorer_url)
     if not summary.audit.ok:
         raise TestbedError("the conservation audit failed", where=str(summary.report_dir))
+
+
+@contract_app.command("check", epilog=_epilog("testbed contract check", "testbed contract check --json"))
+def contract_check(as_json: AsJson = False) -> None:
+    """Build, test, analyse and prove the contract on a local simulator, then play it on Geth."""
+    from orchestrator.contract_check import check
+    from orchestrator.tables import show_step
+
+    results = []
+    with _progress("checking the contract", as_json) as (report, _):
+        for result in check(report):
+            results.append(result)
+            if not as_json:
+                show_step(out, result)
+    if as_json:
+        print(json.dumps([result.to_json() for result in results]))
+    failed = [result.name for result in results if not result.ok]
+    if failed:
+        raise TestbedError(f"the contract is not in order: {', '.join(failed)}")
+
+
+@contract_app.command("build", epilog=_epilog("testbed contract build"))
+def contract_build() -> None:
+    """Compile the contract anew and write its artifact and its gas: for who changes the sources."""
+    from orchestrator.contract_check import build
+
+    with _progress("compiling", False) as (report, _):
+        written = build(report)
+    out.print("\n".join(map(str, written)), soft_wrap=True)
 
 
 def main() -> None:

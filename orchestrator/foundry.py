@@ -51,7 +51,7 @@ class Tools:
         raise EnvironmentFault(
             f"{name} is not there for this kind of machine",
             where=str(self.root),
-            fix="Foundry's packages on npm are for Linux on x86-64; the chain and the market need none of it.",
+            fix="npm has Foundry for Linux on x86-64 only; the chain and the market need none of it.",
         )
 
     @property
@@ -146,7 +146,7 @@ class Project:
             "abi": out["abi"],
             "bytecode": out["bytecode"]["object"],
             "deployedBytecode": out["deployedBytecode"]["object"],
-            "immutableReferences": out["deployedBytecode"]["immutableReferences"],
+            "immutableReferences": out["deployedBytecode"].get("immutableReferences", {}),
         }
 
 
@@ -168,15 +168,3 @@ def project(report: Report, sources: Path | None = None) -> Iterator[Project]:
 def artifact_text(artifact: Mapping[str, Any]) -> str:
     """The artifact as the file that is checked in."""
     return json.dumps(artifact, indent=1) + "\n"
-
-
-def build(report: Report) -> Path:
-    """Compiles ETSC and writes its artifact into the package. Raises CommandFailed with the errors."""
-    with project(report) as made:
-        text = artifact_text(made.artifact("ETSC"))
-    target = CONTRACTS / "artifacts" / "ETSC.json"
-    target.write_text(text)
-    return target
-
-
-

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from orchestrator.status import Status
 
 if TYPE_CHECKING:
     from orchestrator.campaign import Summary
+    from orchestrator.contract_check import StepResult
     from orchestrator.doctor import Finding
 
 _WIDE = 120
@@ -78,6 +80,16 @@ def show_findings(out: Console, findings: Sequence[Finding]) -> None:
         out.print(f"{_MARKS[finding.verdict]} [bold]{finding.subject}[/bold]  {finding.found}")
         if finding.advice:
             out.print(Padding(finding.advice, (0, 0, 0, 4)), style="dim")
+
+
+def show_step(out: Console, step: StepResult) -> None:
+    """One step of the contract's check, as it ends."""
+    mark = _MARKS["good" if step.ok else "bad"]
+    out.print(
+        f"{mark} {step.stage:10} [bold]{step.name:18}[/bold] {step.found}  [dim]{step.seconds:.0f} s[/]"
+    )
+    if step.detail:
+        out.print(Padding(Text(step.detail), (0, 0, 0, 4)), style="dim")
 
 
 @contextmanager

@@ -1,0 +1,256 @@
+"""`testbed contract check`: the contract built, tested, analysed and proved, then played on Geth.
+
+The two stages of the paper: a security test on a local simulator, and the deployment on Geth. Every step is
+run although one before it failed; what a tool said of a failure is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.artifact import ARTIFACT
+from contracts.etsc import Etsc
+from contracts.opcodes import later_opcodes
+from errors import TestbedError
+from orchestrator.command import CommandFailed
+from orchestrator.contract_script import records, script
+from orchestrator.foundry import CONTRACTS, Project, artifact_text, project
+from orchestrator.geth import find_geth
+from orchestrator.progress import Report
+from orchestrator.rehearsal import Rehearsal, development_geth, rehearse, simulator
+
+ARTIFACT_FILE = CONTRACTS / "artifacts" / "ETSC.json"
+GAS_FILE = CONTRACTS / "gas.json"
+_STEP_SECONDS = 1800.0
+_BUILD = "Run `testbed contract build` and look at what it changed."
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step found; `detail` is what the tool said where the step failed."""
+
+    name: str
+    stage: str
+    ok: bool
+    found: str
+    seconds: float
+    detail: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "stage": self.stage,
+            "ok": self.ok,
+            "found": self.found,
+            "seconds": round(self.seconds, 1),
+            "detail": self.detail,
+        }
+
+
+class _Failed(Exception):
+    """A step's finding that is not in order: (what was found, what the tool said)."""
+
+    def __init__(self, found: str, detail: str = "") -> None:
+        super().__init__(found)
+        self.found = found
+        self.detail = detail
+
+
+def check(report: Report) -> Iterator[StepResult]:
+    """Each step as it ends. Raises EnvironmentFault where the tools cannot be had."""
+    with project(report) as made:
+        run = _Check(made, report)
+        steps: tuple[tuple[str, str, Callable[[], str]], ...] = (
+            ("build", "artifact", run.artifact),
+            ("build", "opcodes", run.opcodes),
+            ("build", "format", run.format),
+            ("simulator", "rehearsal on anvil", run.rehearsal_on_anvil),
+            ("simulator", "tests by function", run.tests),
+            ("simulator", "invariants", run.invariants),
+            ("simulator", "slither", run.slither),
+            ("simulator", "halmos", run.halmos),
+            ("Geth", "rehearsal on Geth", run.rehearsal_on_geth),
+            ("Geth", "gas", run.gas),
+        )
+        for stage, name, step in steps:
+            report(f"{name}…")
+            begun = time.monotonic()
+            try:
+                ok, found, detail = True, step(), ""
+            except _Failed as failed:
+                ok, found, detail = False, failed.found, failed.detail
+            except CommandFailed as failed:
+                ok, found, detail = False, failed.what, failed.fix or ""
+            except TestbedError as failed:
+                ok, found, detail = False, str(failed), ""
+            yield StepResult(name, stage, ok, found, time.monotonic() - begun, detail)
+
+
+class _Check:
+    def __init__(self, made: Project, report: Report) -> None:
+        self._made = made
+        self._report = report
+        self._anvil: Rehearsal | None = None
+        self._geth: Rehearsal | None = None
+        self._records: dict[str, Any] = {}
+
+    def artifact(self) -> str:
+        if artifact_text(self._made.artifact("ETSC")) != ARTIFACT_FILE.read_text():
+            raise _Failed("the sources do not compile to the checked-in artifact", _BUILD)
+        return f"{len(ARTIFACT.deployed_bytecode):,} bytes, the checked-in ones"
+
+    def opcodes(self) -> str:
+        found = later_opcodes(ARTIFACT)
+        if found:
+            raise _Failed("it has opcodes that Geth 1.11.6 refuses", ", ".join(sorted(found)))
+        return "London's only"
+
+    def format(self) -> str:
+        done = self._made.run("forge", "fmt", "--check", timeout_seconds=60, check=False)
+        if done.returned:
+            raise _Failed("`forge fmt` would change files", done.stdout or done.stderr)
+        return "as `forge fmt` has it"
+
+    def tests(self) -> str:
+        return self._forge_test("--no-match-path", "test/{invariants,proofs}/*")
+
+    def invariants(self) -> str:
+        return self._forge_test("--match-path", "test/invariants/*")
+
+    def _forge_test(self, *selection: str) -> str:
+        done = self._made.run(
+            *("forge", "test", "--json", *selection),
+            timeout_seconds=_STEP_SECONDS,
+            report=self._report,
+            what="forge test",
+            check=False,
+        )
+        suites = _json_of(done.stdout, done.stderr)
+        results = {
+            f"{suite.split('/')[-1]} {test}": result
+            for suite, found in suites.items()
+            for test, result in found["test_results"].items()
+        }
+        failed = {name: result for name, result in results.items() if result["status"] != "Success"}
+        if failed or not results:
+            lines = [f"{name}: {result.get('reason')}" for name, result in failed.items()]
+            raise _Failed(f"{len(failed)} of {len(results)} failed", "\n".join(lines) or done.stderr)
+        runs = sum(_runs(result["kind"]) for result in results.values())
+        return f"{len(results)} passed, {runs:,} calls drawn at random"
+
+    def slither(self) -> str:
+        done = self._made.run(
+            *("slither", ".", "--filter-paths", "node_modules|test", "--json", "slither.json"),
+            timeout_seconds=_STEP_SECONDS,
+            report=self._report,
+            what="slither",
+            check=False,
+        )
+        content = json.loads((self._made.folder / "slither.json").read_text())
+        findings = content["results"].get("detectors", []) if content["success"] else None
+        if findings is None:
+            raise _Failed("slither failed", content["error"] or done.stderr)
+        if findings:
+            raise _Failed(f"{len(findings)} findings", "\n".join(one["description"] for one in findings))
+        detectors = re.search(r"with (\d+) detectors", done.stderr)
+        return f"no finding of {detectors[1] if detectors else '?'} detectors"
+
+    def halmos(self) -> str:
+        done = self._made.run(
+            *("halmos", "--json-output", "halmos.json"),
+            timeout_seconds=_STEP_SECONDS,
+            report=self._report,
+            what="halmos",
+            check=False,
+        )
+        path = self._made.folder / "halmos.json"
+        if not path.exists():
+            raise _Failed("halmos failed", done.stdout + done.stderr)
+        content = json.loads(path.read_text())
+        proofs = [proof for found in content["test_results"].values() for proof in found]
+        open_ = [proof["name"] for proof in proofs if proof["exitcode"]]
+        if open_ or not proofs or done.returned:
+            raise _Failed(f"{len(open_)} of {len(proofs)} not proved", "\n".join(open_) or done.stdout)
+        return f"{len(proofs)} proved"
+
+    def rehearsal_on_anvil(self) -> str:
+        with simulator(self._made.tools.command("anvil")) as rpc:
+            self._anvil = rehearse(rpc, script)
+            self._records = records(rpc, Etsc(self._anvil.contract))
+        return _told(self._anvil)
+
+    def rehearsal_on_geth(self) -> str:
+        with development_geth(find_geth(self._report)) as rpc:
+            self._geth = rehearse(rpc, script)
+            found = records(rpc, Etsc(self._geth.contract))
+        if self._anvil is not None and found != self._records:
+            lines = [f"{name}: {found[name]}, on anvil {self._records[name]}" for name in found]
+            raise _Failed("the records at the end differ from anvil's", "\n".join(lines))
+        return _told(self._geth)
+
+    def gas(self) -> str:
+        if self._geth is None:
+            raise _Failed("there was no rehearsal on Geth to take the gas from")
+        found, expected = gas_of(self._geth), json.loads(GAS_FILE.read_text())
+        lines = _differences(found, expected, "contracts/gas.json")
+        if self._anvil is not None:
+            lines += _differences(found, gas_of(self._anvil), "anvil")
+        if lines:
+            raise _Failed("the gas is not what it was", "\n".join([*lines, _BUILD]))
+        return f"{len(found)} calls cost what contracts/gas.json says, on both"
+
+
+def _differences(found: dict[str, int], expected: dict[str, int], where: str) -> list[str]:
+    return [
+        f"{name}: {found.get(name)} on Geth, {expected.get(name)} in {where}"
+        for name in sorted({*found, *expected})
+        if found.get(name) != expected.get(name)
+    ]
+
+
+def gas_of(rehearsal: Rehearsal) -> dict[str, int]:
+    """Gas by call; of a call that is played several times, the most."""
+    gas: dict[str, int] = {}
+    for played in rehearsal.played:
+        gas[played.name] = max(played.gas_used, gas.get(played.name, 0))
+    return gas
+
+
+def build(report: Report) -> list[Path]:
+    """Writes the artifact, and what its calls cost, into the package. Returns the files."""
+    with project(report) as made:
+        ARTIFACT_FILE.write_text(artifact_text(made.artifact("ETSC")))
+        with simulator(made.tools.command("anvil")) as rpc:
+            gas = gas_of(rehearse(rpc, script))
+    GAS_FILE.write_text(json.dumps(gas, indent=1) + "\n")
+    return [ARTIFACT_FILE, GAS_FILE]
+
+
+def _told(rehearsal: Rehearsal) -> str:
+    name = "/".join(rehearsal.client.split("/")[:2])
+    return f"{len(rehearsal.played)} calls went through, {len(rehearsal.refused)} attacks refused by {name}"
+
+
+def _json_of(stdout: str, stderr: str) -> dict[str, Any]:
+    """What forge printed as JSON, after whatever its compiler said."""
+    begin = stdout.find("{")
+    try:
+        content: dict[str, Any] = json.loads(stdout[begin:]) if begin >= 0 else {}
+    except ValueError:
+        content = {}
+    if not content:
+        raise _Failed("forge ran no test", stdout + stderr)
+    return content
+
+
+def _runs(kind: dict[str, Any]) -> int:
+    """How many calls a test drew: a fuzz test's runs, an invariant's calls."""
+    fuzz = kind.get("Fuzz") or {}
+    invariant = kind.get("Invariant") or {}
+    return int(fuzz.get("runs", 0)) + int(invariant.get("calls", 0))
