@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from bench import campaign, engines, gas, help, pow, up
+from bench import campaign, engines, gas, help, mutation, pow, up
 from bench.figures import Comparison, last_line, show
 from bench.room import STOPPING, Room, room
 from errors import TestbedError
@@ -21,6 +21,7 @@ _NAMES = {
     "campaign": "How many slots of trading fit into two blocks, where one is the most there can be.",
     "pow": "How much later than with plain commands the first block of proof of work comes.",
     "gas": "What the contract's calls cost on Geth, beside the least that any code could use, and peers.",
+    "mutation": "How many small faults in the contract its Foundry tests notice (an hour).",
     "help": "What `testbed --help` costs beside importing the libraries that print it.",
 }
 _ENGINES = ("docker", "process", "both")
@@ -61,6 +62,8 @@ def _measure(place: Room, chosen: argparse.Namespace) -> list[Comparison]:
         return [help.measure(place, chosen.starts)]
     if chosen.name == "gas":
         return [gas.measure(place)]
+    if chosen.name == "mutation":
+        return [mutation.measure(place, chosen.sample, chosen.seed)]
     if chosen.name == "pow":
         return [pow.measure(place, chosen.starts)]
     wanted = engines.engines(chosen.engine, place.report)
@@ -82,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
             "--starts", type=_at_least(1), default=starts, help=f"how many; {starts} without it"
         )
     made["campaign"].add_argument("--slots", type=_at_least(2), default=30, help="how many; 30 without it")
+    made["mutation"].add_argument("--sample", type=_at_least(1), help="how many mutants; without it: all")
+    made["mutation"].add_argument("--seed", type=int, default=1, help="of the sample; 1 without it")
     return parser
 
 
