@@ -18,14 +18,17 @@ from slither.tools.mutator.mutators.abstract_mutator import AbstractMutator
 
 def main() -> None:
     source = Path("src").resolve()
+    operators: list[Any] = [
+        kind
+        for _, kind in inspect.getmembers(all_mutators, inspect.isclass)
+        if issubclass(kind, AbstractMutator) and kind is not AbstractMutator
+    ]
     found = {}
     for unit in Slither(".").compilation_units:
         free = [one for one in unit.functions_top_level if _file(one).parent == source]
         declared = [one for one in unit.contracts if _file(one).parent == source and not one.is_interface]
         for contract in [*declared, *([_as_contract(free)] if free else [])]:
-            for _, operator in inspect.getmembers(all_mutators, inspect.isclass):
-                if not issubclass(operator, AbstractMutator) or operator is AbstractMutator:
-                    continue
+            for operator in operators:
                 mutator = operator(unit, 0, "", "", contract, None, False, Path("unused"), [])
                 for patches in mutator._mutate().get("patches", {}).values():
                     for patch in patches:

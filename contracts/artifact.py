@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources.abc import Traversable
@@ -31,6 +32,16 @@ def signature(entry: AbiEntry) -> str:
     return f"{entry['name']}({','.join(map(abi_type, entry['inputs']))})"
 
 
+def snake_case(name: str) -> str:
+    """A name of the contract's as Python writes it: edgeServer becomes edge_server."""
+    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name)
+
+
+def address_or_none(address: str) -> str | None:
+    """In EIP-55; None for the zero address, which is how the contract says nobody."""
+    return to_checksum_address(address) if int(address, 16) else None
+
+
 def decode_values(parameters: Sequence[AbiEntry], data: bytes) -> tuple[Any, ...]:
     """The values in `data`, addresses in EIP-55. Raises eth_abi's DecodingError, a ValueError or so."""
     types = [abi_type(parameter) for parameter in parameters]
@@ -44,7 +55,7 @@ def _readable(kind: str, value: Any) -> Any:
 class Artifact:
     """What the compiler made of one contract.
 
-    Raises TestbedError where the file is missing or is not what the compile script writes.
+    Raises TestbedError where the file is missing or is not what the compiler wrote.
     """
 
     def __init__(self, file: Path | Traversable) -> None:
@@ -58,7 +69,7 @@ class Artifact:
             raise TestbedError(
                 f"the compiled contract cannot be read: {error}",
                 where=str(self._file),
-                fix="Run `npm ci && npm run compile` in contracts/, or install the package again.",
+                fix="Run `testbed contract build`, or install the package again.",
             ) from error
         if not isinstance(content, dict):
             raise TestbedError("not a compiled contract", where=str(self._file))
@@ -81,8 +92,7 @@ class Artifact:
     @cached_property
     def immutable_references(self) -> tuple[tuple[int, int], ...]:
         """(start, length) in bytes of each place of the deployed code that the constructor fills."""
-        places = [place for group in self._content["immutableReferences"].values() for place in group]
-        return tuple(sorted((int(place["start"]), int(place["length"])) for place in places))
+        return tuple((int(start), int(length)) for start, length in self._content["immutableReferences"])
 
     @cached_property
     def functions(self) -> dict[str, AbiEntry]:

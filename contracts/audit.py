@@ -1,24 +1,27 @@
 """The conservation audit: elecoins, electricity and ether worked out anew and compared with the chain.
 
-The expected side comes from events, transactions and receipts alone; the actual side from eth_call and
-eth_getBalance at one block. A contract that moves something without saying so, or says so without moving
-it, shows as a check that fails, account by account.
+The expected side comes from events, transactions, receipts and the terms that cannot change; the actual
+side from eth_call and eth_getBalance at one block. A contract that moves something without saying so, or
+says so without moving it, shows as a check that fails, account by account.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from eth_utils.address import to_checksum_address
 
-from chain.rpc import Read, Rpc, balance_of
-from contracts.etsc import EdgeServer, Etsc, User
+from chain.rpc import BlockTag, Read, Rpc, balance_of
+from contracts.etsc import Etsc, Terms
 from contracts.ledger import Ledger, read_ledger
 from contracts.replay import Books, replay
 
-Kind = Literal["elecoins", "electricity", "ether"]
+K = TypeVar("K")
+T = TypeVar("T")
+
+Kind = Literal["elecoins", "electricity", "ether", "market", "registry"]
 _USER_QUANTITIES: dict[str, Kind] = {
     "coins": "elecoins",
     "power": "electricity",
@@ -26,25 +29,61 @@ _USER_QUANTITIES: dict[str, Kind] = {
     "consumed": "electricity",
     "deficit": "electricity",
     "offered": "electricity",
+    "registered": "registry",
+    "name": "registry",
+    "gen_right": "registry",
+    "trans_right": "registry",
+    "meter": "registry",
 }
-_EDGE_SERVER_QUANTITIES: dict[str, Kind] = {"stock": "elecoins", "credit": "ether", "price": "ether"}
+_METER_QUANTITIES: dict[str, Kind] = {
+    "user": "registry",
+    "generation_allowance": "electricity",
+    "consumption_allowance": "electricity",
+}
+_EDGE_SERVER_QUANTITIES: dict[str, Kind] = {
+    "stock": "elecoins",
+    "credit": "ether",
+    "reserve": "ether",
+    "registered": "registry",
+    "price": "market",
+    "discriminated": "market",
+    "priced_in_slot": "market",
+    "buy_back_price": "market",
+}
+_MARKET_QUANTITIES: dict[str, Kind] = {
+    "number": "market",
+    "opened_at_block": "market",
+    "seller": "market",
+    "price": "market",
+}
+_TEXTS = {"name", "meter", "user", "seller"}
 _READS_A_BATCH = 200
 _ALL = "all"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison. account is "all" for a sum; elecoins in mE, electricity in Wh, ether in wei."""
+    """One comparison. account is "all" for a sum; elecoins in mE, electricity in Wh, ether in wei.
+
+    Names and addresses are text ("" for nobody), and what is true or false is 1 or 0.
+    """
 
     kind: Kind
     account: str
     quantity: str
-    expected: int
-    actual: int
+    expected: int | str
+    actual: int | str
 
     @property
     def ok(self) -> bool:
         return self.expected == self.actual
+
+    @property
+    def difference(self) -> int | None:
+        """How much more the chain has than it must; None where that cannot be counted."""
+        if isinstance(self.expected, str) or isinstance(self.actual, str):
+            return None
+        return self.actual - self.expected
 
 
 @dataclass(frozen=True)
@@ -78,6 +117,7 @@ class Audit:
                     **asdict(check),
                     "expected": str(check.expected),
                     "actual": str(check.actual),
+                    "difference": None if check.difference is None else str(check.difference),
                     "ok": check.ok,
                 }
                 for check in self.checks
@@ -101,51 +141,98 @@ def audit(
     """
     etsc = Etsc(etsc_address)
     ledger = read_ledger(rpc, etsc.address, block, genesis_alloc, block_reward_wei)
-    books = replay(ledger.events)
+    at_block: BlockTag = {"blockHash": ledger.block_hash}
+    terms, unit_power_price = rpc.fetch_all([etsc.terms(), etsc.unit_power_price()], at_block)
+    books = replay(ledger.events, terms, unit_power_price)
     # Whoever took part in anything: an account that no event names must hold nothing.
     accounts = sorted(
-        {*ledger.balances, *books.users, *books.edge_servers, *map(to_checksum_address, sealers)}
+        {
+            *ledger.balances,
+            *books.users,
+            *books.meters,
+            *books.edge_servers,
+            *map(to_checksum_address, sealers),
+        }
     )
-    state = _State(rpc, etsc, accounts, ledger.block_hash)
+    state = _State(rpc, etsc, accounts, books.own_prices(), at_block)
     checks = (
-        *_elecoin_and_electricity_checks(books, state),
+        *_account_checks(books, state, block),
+        *_market_checks(books, state),
+        *_sum_checks(books, state, terms),
         *_ether_checks(books, ledger, state, etsc.address, sealers),
     )
     return Audit(block, ledger.block_hash, checks, _totals(books, ledger))
 
 
 class _State:
-    """What the chain says of the accounts at one block, asked by its hash."""
+    """What the chain says at one block of the accounts, of own prices and of the market."""
 
-    def __init__(self, rpc: Rpc, etsc: Etsc, accounts: Sequence[str], block_hash: str) -> None:
-        def ask(reads: Iterable[Read[Any]]) -> dict[str, Any]:
+    def __init__(
+        self,
+        rpc: Rpc,
+        etsc: Etsc,
+        accounts: Sequence[str],
+        own_prices: Iterable[tuple[str, str]],
+        block: BlockTag,
+    ) -> None:
+        def ask(keys: Sequence[K], reads: Iterable[Read[T]]) -> dict[K, T]:
             waiting = list(reads)
             answers = [
                 answer
                 for start in range(0, len(waiting), _READS_A_BATCH)
-                for answer in rpc.fetch_all(
-                    waiting[start : start + _READS_A_BATCH], {"blockHash": block_hash}
-                )
+                for answer in rpc.fetch_all(waiting[start : start + _READS_A_BATCH], block)
             ]
-            return dict(zip(accounts, answers, strict=True))
+            return dict(zip(keys, answers, strict=True))
 
+        pairs = list(own_prices)
         self.accounts = accounts
-        self.users: dict[str, User] = ask(map(etsc.user, accounts))
-        self.edge_servers: dict[str, EdgeServer] = ask(map(etsc.edge_server, accounts))
-        self.balances: dict[str, int] = ask(map(balance_of, accounts))
-        self.total_elecoins = rpc.fetch(etsc.total_elecoins(), {"blockHash": block_hash})
+        self.users = ask(accounts, map(etsc.user, accounts))
+        self.meters = ask(accounts, map(etsc.meter, accounts))
+        self.edge_servers = ask(accounts, map(etsc.edge_server, accounts))
+        self.balances = ask(accounts, map(balance_of, accounts))
+        self.prices = ask(pairs, (etsc.price_for(server, prosumer) for server, prosumer in pairs))
+        self.slot = rpc.fetch(etsc.slot(), block)
+        self.paused = rpc.fetch(etsc.paused(), block)
+        self.administrator = rpc.fetch(etsc.administrator(), block)
+        self.successor = rpc.fetch(etsc.successor(), block)
+        self.total_elecoins = rpc.fetch(etsc.total_elecoins(), block)
 
 
-def _elecoin_and_electricity_checks(books: Books, state: _State) -> Iterable[Check]:
+def _account_checks(books: Books, state: _State, block: int) -> Iterable[Check]:
     for account in state.accounts:
-        yield from _compare(_USER_QUANTITIES, account, books.users.get(account), state.users[account])
-        yield from _compare(
-            _EDGE_SERVER_QUANTITIES, account, books.edge_servers.get(account), state.edge_servers[account]
+        user, meter, server = (
+            books.users.get(account),
+            books.meter(account, block),
+            books.edge_server(account),
         )
+        yield from _compare(_USER_QUANTITIES, account, user, state.users[account])
+        yield from _compare(_METER_QUANTITIES, account, meter, state.meters[account])
+        yield from _compare(_EDGE_SERVER_QUANTITIES, account, server, state.edge_servers[account])
+
+
+def _market_checks(books: Books, state: _State) -> Iterable[Check]:
+    yield from _compare(_MARKET_QUANTITIES, _ALL, books.current_slot(), state.slot)
+    yield Check("market", _ALL, "paused", int(books.paused), int(state.paused))
+    yield Check("registry", _ALL, "administrator", books.administrator, state.administrator)
+    yield Check("registry", _ALL, "successor", books.successor or "", state.successor or "")
+    for (server, prosumer), price in state.prices.items():
+        expected = books.edge_servers[server].price_for(prosumer)
+        yield Check("market", server, f"price for {prosumer}", expected, price)
+
+
+def _sum_checks(books: Books, state: _State, terms: Terms) -> Iterable[Check]:
     users, edge_servers = state.users.values(), state.edge_servers.values()
-    in_circulation = sum(user.coins for user in users) + sum(server.stock for server in edge_servers)
+    coins = sum(user.coins for user in users)
+    in_circulation = coins + sum(server.stock for server in edge_servers)
     yield Check("elecoins", _ALL, "total", books.total_elecoins, state.total_elecoins)
     yield Check("elecoins", _ALL, "coins + stock", state.total_elecoins, in_circulation)
+    yield Check(
+        "ether",
+        _ALL,
+        "reserves for all coins",
+        coins * terms.min_unit_price,
+        sum(server.reserve for server in edge_servers),
+    )
     yield Check(
         "electricity",
         _ALL,
@@ -153,15 +240,26 @@ def _elecoin_and_electricity_checks(books: Books, state: _State) -> Iterable[Che
         sum(user.generated - user.consumed + user.deficit for user in users),
         sum(user.power for user in users),
     )
+    done = books.turnover
+    yield Check("ether", _ALL, "purchases at posted prices", done.purchases_due_wei, done.purchases_wei)
+    yield Check("ether", _ALL, "redemptions at posted prices", done.redemptions_due_wei, done.redemptions_wei)
+    yield Check("elecoins", _ALL, "trades at the unit price", done.trades_due_me, done.trades_me)
 
 
 def _compare(quantities: Mapping[str, Kind], account: str, book: object, record: object) -> Iterable[Check]:
     """Each quantity of an account; a quantity that is zero on both sides is no news and left out."""
     for quantity, kind in quantities.items():
-        expected: int = getattr(book, quantity, 0)
-        actual: int = getattr(record, quantity)
+        expected, actual = _comparable(book, quantity), _comparable(record, quantity)
         if book is not None or actual:
             yield Check(kind, account, quantity, expected, actual)
+
+
+def _comparable(record: object, quantity: str) -> int | str:
+    """A number or a text; nobody's is that of an all-zero record."""
+    value = getattr(record, quantity, None)
+    if value is None:
+        return "" if quantity in _TEXTS else 0
+    return int(value) if isinstance(value, bool) else value
 
 
 def _ether_checks(
@@ -170,9 +268,11 @@ def _ether_checks(
     for account in state.accounts:
         yield Check("ether", account, "balance", ledger.balances[account], state.balances[account])
     held = state.balances.get(etsc, 0)
-    credits = sum(server.credit for server in state.edge_servers.values())
-    yield Check("ether", etsc, "purchases - withdrawals", books.purchased_wei - books.withdrawn_wei, held)
-    yield Check("ether", etsc, "credits", credits, held)
+    owed = sum(server.credit + server.reserve for server in state.edge_servers.values())
+    done = books.turnover
+    moved = done.purchases_wei - done.redemptions_wei - done.withdrawals_wei
+    yield Check("ether", etsc, "purchases - redemptions - withdrawals", moved, held)
+    yield Check("ether", etsc, "credits + reserves", owed, held)
     # A sealing key has no role: it owns what it was given at the start and what sealing earned, no more.
     own = {to_checksum_address(account) for account in sealers}
     yield Check(
@@ -197,8 +297,10 @@ def _totals(books: Books, ledger: Ledger) -> dict[str, int]:
         "generated_Wh": sum(user.generated for user in books.users.values()),
         "consumed_Wh": sum(user.consumed for user in books.users.values()),
         "deficit_Wh": sum(user.deficit for user in books.users.values()),
-        "purchases_wei": books.purchased_wei,
-        "withdrawals_wei": books.withdrawn_wei,
+        "redeemed_mE": books.turnover.redeemed_me,
+        "purchases_wei": books.turnover.purchases_wei,
+        "redemptions_wei": books.turnover.redemptions_wei,
+        "withdrawals_wei": books.turnover.withdrawals_wei,
         "allocated_wei": sum(ledger.allocated.values()),
         "burnt_wei": ledger.burnt_wei,
         "tips_wei": ledger.tips_wei,

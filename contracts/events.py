@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.artifact import ARTIFACT, decode_values
+from contracts.artifact import ARTIFACT, address_or_none, decode_values, snake_case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,31 @@ class Event:
     @property
     def name(self) -> str:
         return type(self).__name__
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdministrationOffered(Event):
+    """`administrator` offered the administration to `successor`; to None: took its offer back."""
+
+    administrator: str
+    successor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdministrationTaken(Event):
+    """`administrator` administers from here on."""
+
+    administrator: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paused(Event):
+    """Nothing but withdrawals and the administrator's calls is taken from here on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpaused(Event):
+    """The market goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +66,64 @@ class Empowered(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RightsChanged(Event):
+    """`user` may offer electricity (gen_right), buy (trans_right), both or neither from here on."""
+
+    user: str
+    gen_right: bool
+    trans_right: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class MeterBound(Event):
+    """`meter` reports for `user`."""
+
     user: str
     meter: str
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeterRotated(Event):
+    """`new_meter` reports for `user` in the place of `old_meter`, and goes on from its readings."""
+
+    user: str
+    old_meter: str
+    new_meter: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SlotOpened(Event):
-    """Slot `slot` began, with `price` wei per mE at `seller`."""
+    """Slot `slot` began; `seller` asks `price` wei per mE of whoever has no price of his own there."""
 
     slot: int
     seller: str
+    price: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PricePosted(Event):
+    """`edge_server` asks `price` wei per mE from here on; all its earlier prices are void."""
+
+    slot: int
+    edge_server: str
+    price: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProsumerPricePosted(Event):
+    """`edge_server` asks `price` wei per mE of `prosumer`. Follows the PricePosted of its transaction."""
+
+    slot: int
+    edge_server: str
+    prosumer: str
+    price: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuyBackPricePosted(Event):
+    """`edge_server` pays `price` wei per mE for elecoins from here on; 0: it buys none."""
+
+    edge_server: str
     price: int
 
 
@@ -67,8 +139,28 @@ class Purchased(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Redeemed(Event):
+    """`user` was paid amount·price wei for `amount` mE that went back into the stock of `edge_server`."""
+
+    slot: int
+    user: str
+    edge_server: str
+    amount: int
+    price: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Offered(Event):
     """`retailer` put `quantity` Wh more up for sale."""
+
+    slot: int
+    retailer: str
+    quantity: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retracted(Event):
+    """`retailer` took back all that it had up for sale: `quantity` Wh."""
 
     slot: int
     retailer: str
@@ -113,29 +205,7 @@ class Withdrawn(Event):
     amount: int
 
 
-TYPES: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (
-        EdgeServerAdded,
-        Empowered,
-        MeterBound,
-        SlotOpened,
-        Purchased,
-        Offered,
-        Traded,
-        Generated,
-        Consumed,
-        Withdrawn,
-    )
-}
-
-# ABI parameter -> field, where they differ by more than the case.
-_FIELDS = {
-    "edgeServer": "edge_server",
-    "genRight": "gen_right",
-    "transRight": "trans_right",
-    "name": "user_name",
-}
+TYPES: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 
 def topic_of(name: str) -> str:
@@ -156,13 +226,15 @@ def decode_log(log: dict[str, Any]) -> Event | None:
     topics = b"".join(bytes.fromhex(topic[2:]) for topic in log["topics"][1:])
     values = dict(
         zip(
-            [_FIELDS.get(parameter["name"], parameter["name"]) for parameter in indexed + plain],
+            [snake_case(parameter["name"]) for parameter in indexed + plain],
             decode_values(indexed, topics) + decode_values(plain, bytes.fromhex(log["data"][2:])),
             strict=True,
         )
     )
-    if "user_name" in values:
-        values["user_name"] = name_text(values["user_name"])
+    if "name" in values:
+        values["user_name"] = name_text(values.pop("name"))
+    if entry["name"] == "AdministrationOffered":
+        values["successor"] = address_or_none(values["successor"])
     return TYPES[entry["name"]](
         block_number=int(log["blockNumber"], 16),
         block_hash=log["blockHash"],
@@ -173,5 +245,5 @@ def decode_log(log: dict[str, Any]) -> Event | None:
 
 
 def name_text(name: bytes) -> str:
-    """A bytes32 name as text."""
+    """A bytes32 name as text, whatever the bytes are: names are public, and anything may stand in one."""
     return name.rstrip(b"\0").decode("utf-8", errors="replace")

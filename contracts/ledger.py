@@ -11,7 +11,7 @@ from eth_utils.address import to_checksum_address
 
 from chain.clique import sealer_of
 from chain.rpc import Rpc, RpcError, from_quantity, quantity
-from contracts.events import Event, Withdrawn, decode_log
+from contracts.events import Event, Redeemed, Withdrawn, decode_log
 from errors import TestbedError
 
 # Big enough that a round trip does not count, small enough for any node's limit on an answer.
@@ -49,8 +49,9 @@ def read_ledger(
 ) -> Ledger:
     """Walks the chain from the genesis block to `block`.
 
-    Ether that a contract sends on its own is seen where it is a withdrawal from the ETSC at `etsc`, and
-    nowhere else. Raises TestbedError when the chain is shorter, or is reorganised while it is read.
+    Ether that a contract sends on its own is seen where the ETSC at `etsc` pays a withdrawal or a
+    redemption, and nowhere else. Raises TestbedError when the chain is shorter, or is reorganised while
+    it is read.
     """
     allocated: dict[str, int] = {to_checksum_address(address): wei for address, wei in genesis_alloc.items()}
     ledger = Ledger(block, "", allocated, defaultdict(int, allocated))
@@ -68,9 +69,17 @@ def read_ledger(
                 if event is None:
                     continue
                 ledger.events.append(event)
-                if isinstance(event, Withdrawn):
-                    ledger.move(etsc, event.edge_server, event.amount)
+                _enter_payment(ledger, etsc, event)
     return ledger
+
+
+def _enter_payment(ledger: Ledger, etsc: str, event: Event) -> None:
+    """Ether that the contract sent, which no transaction shows."""
+    match event:
+        case Withdrawn():
+            ledger.move(etsc, event.edge_server, event.amount)
+        case Redeemed():
+            ledger.move(etsc, event.user, event.amount * event.price)
 
 
 def _blocks(rpc: Rpc, last: int) -> Iterator[tuple[Json, list[Json]]]:

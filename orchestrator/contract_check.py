@@ -20,7 +20,7 @@ from contracts.opcodes import later_opcodes
 from errors import TestbedError
 from orchestrator.command import CommandFailed
 from orchestrator.contract_script import records, script
-from orchestrator.foundry import CONTRACTS, Project, artifact_text, project
+from orchestrator.foundry import CONTRACTS, FOR_THE_CHAIN, Project, artifact_text, project
 from orchestrator.geth import find_geth
 from orchestrator.progress import Report
 from orchestrator.rehearsal import Rehearsal, development_geth, rehearse, simulator
@@ -53,7 +53,7 @@ class StepResult:
         }
 
 
-class _Failed(Exception):
+class Failed(Exception):
     """A step's finding that is not in order: (what was found, what the tool said)."""
 
     def __init__(self, found: str, detail: str = "") -> None:
@@ -65,7 +65,7 @@ class _Failed(Exception):
 def check(report: Report) -> Iterator[StepResult]:
     """Each step as it ends. Raises EnvironmentFault where the tools cannot be had."""
     with project(report) as made:
-        run = _Check(made, report)
+        run = Check(made, report)
         steps: tuple[tuple[str, str, Callable[[], str]], ...] = (
             ("build", "artifact", run.artifact),
             ("build", "opcodes", run.opcodes),
@@ -83,7 +83,7 @@ def check(report: Report) -> Iterator[StepResult]:
             begun = time.monotonic()
             try:
                 ok, found, detail = True, step(), ""
-            except _Failed as failed:
+            except Failed as failed:
                 ok, found, detail = False, failed.found, failed.detail
             except CommandFailed as failed:
                 ok, found, detail = False, failed.what, failed.fix or ""
@@ -92,7 +92,9 @@ def check(report: Report) -> Iterator[StepResult]:
             yield StepResult(name, stage, ok, found, time.monotonic() - begun, detail)
 
 
-class _Check:
+class Check:
+    """The steps on one project, in the order in which `check` takes them; each says what it found."""
+
     def __init__(self, made: Project, report: Report) -> None:
         self._made = made
         self._report = report
@@ -102,19 +104,19 @@ class _Check:
 
     def artifact(self) -> str:
         if artifact_text(self._made.artifact("ETSC")) != ARTIFACT_FILE.read_text():
-            raise _Failed("the sources do not compile to the checked-in artifact", _BUILD)
+            raise Failed("the sources do not compile to the checked-in artifact", _BUILD)
         return f"{len(ARTIFACT.deployed_bytecode):,} bytes, the checked-in ones"
 
     def opcodes(self) -> str:
         found = later_opcodes(ARTIFACT)
         if found:
-            raise _Failed("it has opcodes that Geth 1.11.6 refuses", ", ".join(sorted(found)))
+            raise Failed("it has opcodes that Geth 1.11.6 refuses", ", ".join(sorted(found)))
         return "London's only"
 
     def format(self) -> str:
         done = self._made.run("forge", "fmt", "--check", timeout_seconds=60, check=False)
         if done.returned:
-            raise _Failed("`forge fmt` would change files", done.stdout or done.stderr)
+            raise Failed("`forge fmt` would change files", done.stdout or done.stderr)
         return "as `forge fmt` has it"
 
     def tests(self) -> str:
@@ -140,24 +142,25 @@ class _Check:
         failed = {name: result for name, result in results.items() if result["status"] != "Success"}
         if failed or not results:
             lines = [f"{name}: {result.get('reason')}" for name, result in failed.items()]
-            raise _Failed(f"{len(failed)} of {len(results)} failed", "\n".join(lines) or done.stderr)
+            raise Failed(f"{len(failed)} of {len(results)} failed", "\n".join(lines) or done.stderr)
         runs = sum(_runs(result["kind"]) for result in results.values())
         return f"{len(results)} passed, {runs:,} calls drawn at random"
 
     def slither(self) -> str:
         done = self._made.run(
-            *("slither", ".", "--filter-paths", "node_modules|test", "--json", "slither.json"),
+            *("slither", ".", "--filter-paths", "node_modules/", "--json", "slither.json"),
             timeout_seconds=_STEP_SECONDS,
             report=self._report,
             what="slither",
+            env=FOR_THE_CHAIN,
             check=False,
         )
         content = json.loads((self._made.folder / "slither.json").read_text())
         findings = content["results"].get("detectors", []) if content["success"] else None
         if findings is None:
-            raise _Failed("slither failed", content["error"] or done.stderr)
+            raise Failed("slither failed", content["error"] or done.stderr)
         if findings:
-            raise _Failed(f"{len(findings)} findings", "\n".join(one["description"] for one in findings))
+            raise Failed(f"{len(findings)} findings", "\n".join(one["description"] for one in findings))
         detectors = re.search(r"with (\d+) detectors", done.stderr)
         return f"no finding of {detectors[1] if detectors else '?'} detectors"
 
@@ -171,12 +174,12 @@ class _Check:
         )
         path = self._made.folder / "halmos.json"
         if not path.exists():
-            raise _Failed("halmos failed", done.stdout + done.stderr)
+            raise Failed("halmos failed", done.stdout + done.stderr)
         content = json.loads(path.read_text())
         proofs = [proof for found in content["test_results"].values() for proof in found]
         open_ = [proof["name"] for proof in proofs if proof["exitcode"]]
         if open_ or not proofs or done.returned:
-            raise _Failed(f"{len(open_)} of {len(proofs)} not proved", "\n".join(open_) or done.stdout)
+            raise Failed(f"{len(open_)} of {len(proofs)} not proved", "\n".join(open_) or done.stdout)
         return f"{len(proofs)} proved"
 
     def rehearsal_on_anvil(self) -> str:
@@ -191,18 +194,18 @@ class _Check:
             found = records(rpc, Etsc(self._geth.contract))
         if self._anvil is not None and found != self._records:
             lines = [f"{name}: {found[name]}, on anvil {self._records[name]}" for name in found]
-            raise _Failed("the records at the end differ from anvil's", "\n".join(lines))
+            raise Failed("the records at the end differ from anvil's", "\n".join(lines))
         return _told(self._geth)
 
     def gas(self) -> str:
         if self._geth is None:
-            raise _Failed("there was no rehearsal on Geth to take the gas from")
+            raise Failed("there was no rehearsal on Geth to take the gas from")
         found, expected = gas_of(self._geth), json.loads(GAS_FILE.read_text())
         lines = _differences(found, expected, "contracts/gas.json")
         if self._anvil is not None:
             lines += _differences(found, gas_of(self._anvil), "anvil")
         if lines:
-            raise _Failed("the gas is not what it was", "\n".join([*lines, _BUILD]))
+            raise Failed("the gas is not what it was", "\n".join([*lines, _BUILD]))
         return f"{len(found)} calls cost what contracts/gas.json says, on both"
 
 
@@ -245,7 +248,7 @@ def _json_of(stdout: str, stderr: str) -> dict[str, Any]:
     except ValueError:
         content = {}
     if not content:
-        raise _Failed("forge ran no test", stdout + stderr)
+        raise Failed("forge ran no test", stdout + stderr)
     return content
 
 

@@ -197,7 +197,9 @@ def _attacks(etsc: Etsc, chain_id: int) -> Iterator[Attack]:
 
 
 def _pause(etsc: Etsc) -> Iterator[Step | Attack]:
-    yield Step("buyToken, discriminated", "prosumer-2", etsc.buy_token(address("edge server 1"), 100, _PRICE, _PRICE))
+    yield Step(
+        "buyToken, discriminated", "prosumer-2", etsc.buy_token(address("edge server 1"), 100, _PRICE, _PRICE)
+    )
     yield Step("pause", "administrator", etsc.pause(), _ONE)
     yield Attack("a reading while paused", "meter of prosumer-1", etsc.generation(1), "MarketPaused")
     yield Attack("a slot while paused", "edge server 1", etsc.open_slot(4, _PRICE), "MarketPaused")

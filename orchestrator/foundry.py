@@ -27,6 +27,8 @@ CONTRACTS = Path(contracts.__file__).parent
 _PYTHON_TOOLS = Path(__file__).with_name("contract-tools.lock")
 _NPM_FILES = ("package.json", "package-lock.json")
 _PROJECT = (*_NPM_FILES, "foundry.toml", "solc", "src", "test")
+# The profile of foundry.toml that compiles as for the chain.
+FOR_THE_CHAIN = {"FOUNDRY_PROFILE": "chain"}
 _INSTALL_SECONDS = 900.0
 _BUILD_SECONDS = 600.0
 
@@ -133,7 +135,7 @@ class Project:
 
     def artifact(self, contract: str, file: str | None = None) -> dict[str, Any]:
         """What the compiler makes of a contract of src/, in the form in which it is checked in."""
-        self.run("forge", "build", "--skip", "test")
+        self.run("forge", "build", "--skip", "test", env=FOR_THE_CHAIN)
         out = json.loads((self.folder / "out" / (file or f"{contract}.sol") / f"{contract}.json").read_text())
         settings = out["metadata"]["settings"]
         return {
@@ -146,7 +148,11 @@ class Project:
             "abi": out["abi"],
             "bytecode": out["bytecode"]["object"],
             "deployedBytecode": out["deployedBytecode"]["object"],
-            "immutableReferences": out["deployedBytecode"].get("immutableReferences", {}),
+            "immutableReferences": sorted(
+                [place["start"], place["length"]]
+                for places in out["deployedBytecode"].get("immutableReferences", {}).values()
+                for place in places
+            ),
         }
 
 

@@ -71,7 +71,8 @@ abstract contract Elecoins is Registry {
 
     /// @inheritdoc IETSC
     function openDiscriminatedSlot(uint256 number, uint256 price, OwnPrice[] calldata ownPrices) external {
-        _post(_running(), _till(msg.sender), number, price, DISCRIMINATED);
+        uint256 pricing = ownPrices.length == 0 ? UNIFIED : DISCRIMINATED;
+        _post(_running(), _till(msg.sender), number, price, pricing);
         for (uint256 i = 0; i < ownPrices.length; ++i) {
             OwnPrice calldata own = ownPrices[i];
             _requireInBounds(own.price, _minUnitPrice, _maxUnitPrice);

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 
 from chain.wallet import Wallet
 from contracts.artifact import ARTIFACT, Artifact
-from contracts.etsc import EdgeServer, Etsc, Slot, User, deployment
+from contracts.etsc import EdgeServer, Etsc, Slot, Terms, User, deployment
 from contracts.events import Event
-from tests.contracts.geth import Chain, Receipt
+from contracts.readings import Reading, SignedReading, sign_reading
+from tests.contracts.chain import CHAIN_ID, Chain, Key, Receipt
 
 TOTAL_ELECOINS = 1_000_000_001  # not divisible by three
 UNIT_POWER_PRICE = 600  # Q = 0.6
+# wei per mE; small, so that a test account can buy many
+MIN_PRICE, PRICE, MAX_PRICE = 10 * 10**9, 27 * 10**9, 45 * 10**9
+METER_LIMIT = 1_000_000  # Wh a block
 DEADLINE_BLOCKS = 4
-PRICE = 27 * 10**9  # wei per mE; small, so that a test account can buy many
+TERMS = Terms(DEADLINE_BLOCKS, MIN_PRICE, MAX_PRICE, METER_LIMIT)
+FAR_FUTURE = 2**40  # seconds since 1970
+NOBODY = "0x" + "00" * 20
 
 
 @dataclass
@@ -23,30 +29,30 @@ class Market:
     chain: Chain
     etsc: Etsc
     deployed: Receipt
-    administrator: Wallet
-    edge_servers: list[Wallet]
-    prosumers: list[Wallet]
-    retailers: list[Wallet]
-    meters: dict[str, Wallet]
-    stranger: Wallet
+    administrator: Key
+    edge_servers: list[Key]
+    prosumers: list[Key]
+    retailers: list[Key]
+    meters: dict[str, Key]
+    stranger: Key
 
     @property
-    def edge_server(self) -> Wallet:
+    def edge_server(self) -> Key:
         return self.edge_servers[0]
 
     @property
-    def prosumer(self) -> Wallet:
+    def prosumer(self) -> Key:
         return self.prosumers[0]
 
     @property
-    def retailer(self) -> Wallet:
+    def retailer(self) -> Key:
         return self.retailers[0]
 
     @property
-    def users(self) -> list[Wallet]:
+    def users(self) -> list[Key]:
         return self.prosumers + self.retailers
 
-    def meter_of(self, wallet: Wallet) -> Wallet:
+    def meter_of(self, wallet: Wallet) -> Key:
         return self.meters[wallet.address]
 
     def user(self, wallet: Wallet) -> User:
@@ -58,8 +64,30 @@ class Market:
     def slot(self) -> Slot:
         return self.chain.rpc.fetch(self.etsc.slot())
 
+    def price_for(self, server: Wallet, prosumer: Wallet) -> int:
+        return self.chain.rpc.fetch(self.etsc.price_for(server.address, prosumer.address))
+
     def events_in(self, receipt: Receipt, *names: str) -> list[Event]:
-        return self.chain.rpc.fetch(self.etsc.events(receipt.block, receipt.block, *names))
+        """Those of the transaction alone: others may be in its block."""
+        found = self.chain.rpc.fetch(self.etsc.events(receipt.block, receipt.block, *names))
+        return [event for event in found if event.tx_hash == receipt.hash]
+
+    def signed_reading(
+        self,
+        wallet: Wallet,
+        generated: int,
+        consumed: int,
+        *,
+        deadline: int = FAR_FUTURE,
+        signer: Key | None = None,
+        etsc: str | None = None,
+        chain_id: int = CHAIN_ID,
+    ) -> SignedReading:
+        """By the wallet's own meter for this contract and chain, unless something else is said."""
+        meter = self.meter_of(wallet)
+        reading = Reading(meter.address, wallet.address, generated, consumed, deadline)
+        key = (signer or meter).private_key
+        return sign_reading(key, reading, etsc or self.etsc.address, chain_id)
 
     # The happy path, step by step.
 
@@ -68,6 +96,9 @@ class Market:
 
     def buy(self, wallet: Wallet, amount: int, price: int = PRICE) -> Receipt:
         return self.chain.do(wallet, self.etsc.buy_token(self.edge_server.address, amount, price, price))[0]
+
+    def redeem(self, wallet: Wallet, amount: int) -> Receipt:
+        return self.chain.do(wallet, self.etsc.redeem(self.edge_server.address, amount, 0))[0]
 
     def generate(self, wallet: Wallet, cumulative: int) -> Receipt:
         return self.chain.do(self.meter_of(wallet), self.etsc.generation(cumulative))[0]
@@ -82,7 +113,7 @@ class Market:
         return self.chain.do(wallet, self.etsc.trade(retailer.address, quantity))[0]
 
 
-def open_market(chain: Chain, artifact: Artifact = ARTIFACT) -> Market:
+def open_market(chain: Chain, artifact: Artifact = ARTIFACT, terms: Terms = TERMS) -> Market:
     """Deploys the contract and registers everybody; slot 0, nothing bought, nothing generated."""
     administrator = chain.wallet()
     edge_servers = [chain.wallet() for _ in range(3)]
@@ -90,8 +121,8 @@ def open_market(chain: Chain, artifact: Artifact = ARTIFACT) -> Market:
         administrator.address,
         TOTAL_ELECOINS,
         UNIT_POWER_PRICE,
-        DEADLINE_BLOCKS,
         [wallet.address for wallet in edge_servers],
+        terms,
         artifact=artifact,
     )
     deployed = chain.do(administrator, call)[0]

@@ -3,68 +3,71 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from itertools import chain
 
 import pytest
 
 from contracts.artifact import ARTIFACT
-from tests.contracts.compiler import (
-    CONTRACTS,
-    FIXTURE_NAMES,
-    FIXTURES,
-    compile_contract,
-    etsc_sources,
-    fixture_sources,
-)
+from contracts.opcodes import opcodes
+from orchestrator.foundry import CONTRACTS
+from tests.contracts.compiler import FIXTURE_NAMES, FIXTURES, checked_in, compiled_etsc, compiled_fixture
 
-# Opcodes of Shanghai and Cancun, which a chain with no fork after London refuses.
-LATER_OPCODES = {0x5C: "TLOAD", 0x5D: "TSTORE", 0x5E: "MCOPY", 0x5F: "PUSH0"}
+# Yellow paper, appendix H, as of London.
+LONDON = frozenset(
+    chain(
+        range(0x00, 0x0C),  # arithmetic
+        range(0x10, 0x1E),  # comparisons and bits
+        [0x20],  # KECCAK256
+        range(0x30, 0x49),  # what the call and the block are
+        range(0x50, 0x5C),  # memory, storage, jumps
+        range(0x60, 0xA0),  # PUSH1 to SWAP16
+        range(0xA0, 0xA5),  # LOG0 to LOG4
+        range(0xF0, 0xF6),  # calls and creations
+        [0xFA, 0xFD, 0xFE, 0xFF],  # STATICCALL, REVERT, INVALID, SELFDESTRUCT
+    )
+)
 # What ETSC has no business with.
 UNWANTED_OPCODES = {0x32: "ORIGIN", 0xF2: "CALLCODE", 0xF4: "DELEGATECALL", 0xFF: "SELFDESTRUCT"}
-PUSH1, PUSH32 = 0x60, 0x7F
+PUSH1 = 0x60
+RUNTIME = ARTIFACT.deployed_bytecode
+# Up to the runtime code, which it carries as data.
+CREATING = ARTIFACT.bytecode[: ARTIFACT.bytecode.index(RUNTIME[:64])]
 
 
-def opcodes(code: bytes) -> Iterator[int]:
-    """The instructions of runtime code, without what they push and without the metadata behind them."""
-    end = len(code) - 2 - int.from_bytes(code[-2:], "big")
-    place = 0
-    while place < end:
-        yield code[place]
-        place += 1 + (code[place] - PUSH1 + 1 if PUSH1 <= code[place] <= PUSH32 else 0)
-
-
-def test_the_artifact_is_what_the_sources_compile_to(tmp_path: Path) -> None:
-    compile_contract("ETSC", etsc_sources(), tmp_path / "ETSC.json")
-    assert (tmp_path / "ETSC.json").read_bytes() == (CONTRACTS / "artifacts" / "ETSC.json").read_bytes()
+def test_the_artifact_is_what_the_sources_compile_to() -> None:
+    assert compiled_etsc() == (CONTRACTS / "artifacts" / "ETSC.json").read_text()
 
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
-def test_the_tests_own_contracts_are_what_their_sources_compile_to(name: str, tmp_path: Path) -> None:
-    contract, sources = fixture_sources(name)
-    compile_contract(contract, sources, tmp_path / "out.json")
-    assert (tmp_path / "out.json").read_bytes() == (FIXTURES / f"{name}.json").read_bytes()
+def test_the_tests_own_contracts_are_what_their_sources_compile_to(name: str) -> None:
+    assert compiled_fixture(name) == (FIXTURES / f"{name}.json").read_text()
 
 
-def test_the_code_needs_no_fork_after_london() -> None:
-    used = set(opcodes(ARTIFACT.deployed_bytecode))
-    assert {0x54, 0x55, 0xA4} <= used  # the disassembly reads instructions: SLOAD, SSTORE, LOG4
-    assert not used & LATER_OPCODES.keys()
+@pytest.mark.parametrize("code", [CREATING, RUNTIME], ids=["creating", "runtime"])
+def test_the_code_is_made_of_instructions_that_london_knows(code: bytes) -> None:
+    used = set(opcodes(code))
+    assert {0x35 if code is RUNTIME else 0x39, 0x52, 0x55} <= used  # it was read in step: MSTORE, SSTORE
+    assert used <= LONDON, [hex(opcode) for opcode in used - LONDON]
 
 
-def test_the_disassembly_finds_an_opcode_that_is_too_new() -> None:
-    code = bytes([PUSH1, 0x5F, 0x5F, 0x00]) + b"\x5e\x5e" + (2).to_bytes(2, "big")
-    assert list(opcodes(code)) == [PUSH1, 0x5F, 0x00]
-
-
-def test_the_creating_code_needs_no_fork_after_london() -> None:
-    """Up to the runtime code that it carries, which is checked above."""
-    constructor = ARTIFACT.bytecode[: ARTIFACT.bytecode.index(ARTIFACT.deployed_bytecode[:64])]
-    assert not set(opcodes(constructor + b"\0\0")) & LATER_OPCODES.keys()
+@pytest.mark.parametrize("opcode", [0x48, 0x49, 0x4A, 0x5B, 0x5C, 0x5D, 0x5E, 0x5F, 0xEF])
+def test_what_came_after_london_is_told_from_what_it_knows(opcode: int) -> None:
+    """BASEFEE and JUMPDEST are London's; BLOBHASH, BLOBBASEFEE, TLOAD, TSTORE, MCOPY and PUSH0 are not."""
+    assert (opcode in LONDON) == (opcode in (0x48, 0x5B))
+    pushed = bytes([PUSH1, opcode, 0x00])
+    assert set(opcodes(pushed)) <= LONDON
+    assert opcode in set(opcodes(pushed + bytes([opcode])))
 
 
 def test_the_code_knows_no_origin_no_foreign_code_and_no_end() -> None:
-    assert not set(opcodes(ARTIFACT.deployed_bytecode)) & UNWANTED_OPCODES.keys()
+    assert not set(opcodes(RUNTIME)) & UNWANTED_OPCODES.keys()
+
+
+def test_a_mutant_is_another_contract_of_the_same_interface() -> None:
+    for name in set(FIXTURE_NAMES) - {"ReentrantAccount"}:
+        mutant = checked_in(name)
+        assert mutant.functions == ARTIFACT.functions
+        assert mutant.deployed_bytecode != RUNTIME
 
 
 def test_ether_is_taken_by_one_function_and_by_no_fallback() -> None:
@@ -73,11 +76,17 @@ def test_ether_is_taken_by_one_function_and_by_no_fallback() -> None:
     assert payable == ["buyToken"]
 
 
-def test_the_locked_packages_name_hashes_and_no_registry() -> None:
-    text = (CONTRACTS / "package-lock.json").read_text()
-    packages = json.loads(text)["packages"]
+def test_the_locked_packages_name_hashes() -> None:
+    packages = json.loads((CONTRACTS / "package-lock.json").read_text())["packages"]
     assert packages["node_modules/solc"]["version"] == "0.8.26"
+    assert packages["node_modules/@openzeppelin/contracts"]["version"] == "5.1.0"
     for name, package in packages.items():
         assert "resolved" not in package
         assert name == "" or package["integrity"].startswith("sha512-")
+
+
+@pytest.mark.parametrize("name", ["package.json", "package-lock.json", "foundry.toml"])
+def test_the_project_names_no_registry(name: str) -> None:
+    text = (CONTRACTS / name).read_text()
     assert "registry" not in text
+    assert name == "package-lock.json" or "://" not in text  # the lock names its packages' sponsors

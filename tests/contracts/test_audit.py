@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-import random
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from chain.call import Call
-from contracts.audit import Audit, audit
+from contracts.audit import Audit, Check, audit
+from contracts.etsc import EdgeServer, Meter, Slot, User
+from contracts.events import TYPES
 from contracts.ledger import ommer_reward
 from errors import TestbedError
 from orchestrator.dag import dag_directory
+from tests.contracts.chain import ETHER, Chain
 from tests.contracts.compiler import checked_in
-from tests.contracts.geth import ETHER, Chain, running_chain
-from tests.contracts.market import PRICE, Market, open_market
+from tests.contracts.geth import running_geth
+from tests.contracts.market import DEADLINE_BLOCKS, MIN_PRICE, PRICE, Market, open_market
+from tests.contracts.session import Session
 
 
 def audit_of(market: Market, block: int | None = None) -> Audit:
@@ -29,37 +33,10 @@ def audit_of(market: Market, block: int | None = None) -> Audit:
     )
 
 
-def play(market: Market, seed: int, rounds: int) -> None:
-    """Everybody does random things; some are refused, and a refused transaction pays its gas."""
-    draw = random.Random(seed)
-    chain, etsc = market.chain, market.etsc
-    readings = {wallet.address: [0, 0] for wallet in market.users}
-    for slot in range(1, rounds + 1):
-        price = draw.randint(PRICE // 2, 2 * PRICE)
-        seller = draw.choice(market.edge_servers)
-        chain.send(seller, etsc.open_slot(slot, price))
-        for retailer in market.retailers:
-            readings[retailer.address][0] += draw.randint(0, 20_000)
-            chain.send(market.meter_of(retailer), etsc.generation(readings[retailer.address][0]))
-            chain.send(retailer, etsc.offer(draw.randint(1, 15_000)))
-        for user in market.users:
-            amount, quantity = draw.randint(0, 8_000), draw.randint(1, 9_000)
-            chain.send(
-                user,
-                etsc.buy_token(seller.address, amount, draw.randint(price - 1, price + PRICE), price),
-                etsc.trade(draw.choice(market.retailers).address, quantity),
-            )
-            readings[user.address][1] += draw.randint(0, 9_000)
-            chain.send(market.meter_of(user), etsc.consumption(readings[user.address][1]))
-        if draw.random() < 0.5:
-            chain.send(draw.choice(market.edge_servers), etsc.withdraw())
-        chain.send(market.stranger, Call(market.prosumer.address, b"", draw.randint(0, ETHER), 21_000))
-
-
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_an_honest_session_passes_at_every_block_that_is_asked(fresh_chain: Chain, seed: int) -> None:
     market = open_market(fresh_chain)
-    play(market, seed, rounds=8)
+    Session(market, seed).play(slots=8)
     head = fresh_chain.head()
     for block in (market.deployed.block, head // 2, head):
         found = audit_of(market, block)
@@ -70,8 +47,12 @@ def test_an_honest_session_passes_at_every_block_that_is_asked(fresh_chain: Chai
     # The session was one that the audit could have failed on.
     assert found.totals["transactions"] > 100
     assert found.totals["failed_transactions"] > 5
-    for name in ("generated_Wh", "consumed_Wh", "deficit_Wh", "purchases_wei", "withdrawals_wei"):
+    for name in ("generated_Wh", "consumed_Wh", "deficit_Wh", "redeemed_mE"):
         assert found.totals[name] > 0, name
+    for name in ("purchases_wei", "withdrawals_wei", "redemptions_wei"):
+        assert found.totals[name] > 0, name
+    happened = {event.name for event in fresh_chain.rpc.fetch(market.etsc.events(0, "latest"))}
+    assert happened == set(TYPES)
     assert found.totals["burnt_wei"] > 0
     assert found.totals["tips_wei"] > 0
     checked = {
@@ -80,8 +61,35 @@ def test_an_honest_session_passes_at_every_block_that_is_asked(fresh_chain: Chai
     assert checked == {
         ("elecoins", "coins"),
         *(("electricity", name) for name in ("power", "generated", "consumed", "deficit", "offered")),
+        *(("registry", name) for name in ("registered", "name", "gen_right", "trans_right", "meter")),
         ("ether", "balance"),
     }
+    # Every field of every record that the contract has is compared with its book.
+    quantities = {check.quantity for check in found.checks}
+    for record in (User, Meter, EdgeServer, Slot):
+        assert {field.name for field in fields(record)} <= quantities
+    assert {"paused", "administrator", "successor", f"price for {market.prosumer.address}"} <= quantities
+
+
+def test_a_seller_that_comes_back_after_an_overdue_slot_sells_at_its_new_price(fresh_chain: Chain) -> None:
+    market = open_market(fresh_chain)
+    market.open(PRICE)
+    fresh_chain.grow(DEADLINE_BLOCKS)
+    fresh_chain.do(market.stranger, market.etsc.open_slot(2, 0))
+    fresh_chain.do(market.edge_server, market.etsc.open_slot(2, PRICE + 1))
+    assert (market.slot().seller, market.slot().price) == (market.edge_server.address, PRICE + 1)
+    found = audit_of(market)
+    assert found.ok, found.failures
+
+
+def test_a_new_administrator_has_no_successor(fresh_chain: Chain) -> None:
+    market = open_market(fresh_chain)
+    fresh_chain.do(market.administrator, market.etsc.offer_administration(market.stranger.address))
+    assert audit_of(market).ok
+    fresh_chain.do(market.stranger, market.etsc.take_administration())
+    found = audit_of(market)
+    assert found.ok, found.failures
+    assert ("successor", "") in {(check.quantity, check.actual) for check in found.checks}
 
 
 def test_every_account_of_the_genesis_and_every_sealer_is_checked(fresh_chain: Chain) -> None:
@@ -105,7 +113,7 @@ def test_elecoins_minted_by_self_trade_are_caught(fresh_chain: Chain) -> None:
     coins = failures[market.retailer.address, "coins"]
     assert (coins.expected, coins.actual) == (3_000, 6_000)
     circulating = failures["all", "coins + stock"]
-    assert circulating.actual - circulating.expected == 3_000
+    assert circulating.difference == 3_000
 
 
 def test_a_trade_without_its_event_is_caught(fresh_chain: Chain) -> None:
@@ -122,6 +130,25 @@ def test_a_trade_without_its_event_is_caught(fresh_chain: Chain) -> None:
     assert failed == {
         *((market.prosumer.address, quantity) for quantity in ("coins", "power")),
         *((market.retailer.address, quantity) for quantity in ("coins", "power", "offered")),
+    }
+
+
+def test_a_redemption_that_pays_more_than_it_says_is_caught(fresh_chain: Chain) -> None:
+    market = open_market(fresh_chain, checked_in("OverpaidRedemption"))
+    market.open()
+    market.buy(market.prosumer, 3_000)
+    fresh_chain.do(market.edge_server, market.etsc.set_buy_back_price(MIN_PRICE))
+    market.redeem(market.prosumer, 1_000)
+    assert audit_of(market).ok
+    fresh_chain.do(market.edge_server, market.etsc.set_buy_back_price(MIN_PRICE - 1))
+    market.redeem(market.prosumer, 1_000)
+
+    differences = {(check.account, check.quantity): check.difference for check in audit_of(market).failures}
+    assert differences == {
+        (market.prosumer.address, "balance"): 1_000,
+        (market.etsc.address, "balance"): -1_000,
+        (market.etsc.address, "purchases - redemptions - withdrawals"): -1_000,
+        (market.etsc.address, "credits + reserves"): -1_000,
     }
 
 
@@ -148,7 +175,7 @@ def test_a_sealer_that_nobody_named_is_caught(fresh_chain: Chain) -> None:
 @pytest.mark.pow
 def test_the_rewards_of_proof_of_work_are_accounted_for(geth: Path) -> None:
     reward_wei = 2 * ETHER  # since Constantinople (EIP-1234)
-    with running_chain(geth, accounts=40, dag=dag_directory()) as chain:
+    with running_geth(geth, accounts=40, dag=dag_directory()) as chain:
         market = open_market(chain)
         market.open()
         market.buy(market.prosumer, 1_000)
@@ -192,4 +219,12 @@ def test_an_audit_is_written_as_json_without_losing_a_wei(fresh_chain: Chain) ->
     assert again["ok"] is True
     assert again["checked"] == len(found.checks)
     assert int(again["totals"]["allocated_wei"]) == sum(fresh_chain.genesis_alloc.values())
-    assert all(int(check["expected"]) == int(check["actual"]) for check in again["checks"])
+    assert all(check["expected"] == check["actual"] for check in again["checks"])
+    assert {check["difference"] for check in again["checks"]} == {"0", None}
+
+
+def test_a_name_or_an_address_that_differs_fails_and_has_no_difference() -> None:
+    check = Check("registry", "0x" + "12" * 20, "name", "prosumer-1", "")
+    assert not check.ok
+    assert check.difference is None
+    assert Check("ether", "all", "total", 5, 3).difference == -2

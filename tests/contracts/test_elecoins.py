@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from eth_utils.address import to_checksum_address
-
 from chain.call import Call
 from chain.rpc import balance_of
-from contracts.etsc import Etsc, contract_address, deployment
 from contracts.events import Purchased, Withdrawn
-from contracts.reverts import EtscRevert
-from tests.contracts.compiler import checked_in
-from tests.contracts.geth import Chain
-from tests.contracts.market import PRICE, Market
+from tests.contracts.market import MIN_PRICE, PRICE, Market
 
 
 def test_a_purchase_moves_elecoins_and_credits_the_ether(market: Market) -> None:
@@ -20,7 +14,8 @@ def test_a_purchase_moves_elecoins_and_credits_the_ether(market: Market) -> None
     receipt = market.buy(market.prosumer, 6_653)
     assert market.user(market.prosumer).coins == 6_653
     server = market.server(market.edge_server)
-    assert (server.stock, server.credit) == (stock - 6_653, 6_653 * PRICE)
+    assert server.stock == stock - 6_653
+    assert (server.credit, server.reserve) == (6_653 * (PRICE - MIN_PRICE), 6_653 * MIN_PRICE)
     assert market.chain.rpc.fetch(balance_of(market.etsc.address)) == 6_653 * PRICE
     (event,) = market.events_in(receipt)
     assert isinstance(event, Purchased)
@@ -52,7 +47,7 @@ def test_a_price_raised_before_inclusion_buys_nothing(market: Market) -> None:
 def test_a_limit_above_the_price_pays_the_price(market: Market) -> None:
     market.open(PRICE)
     market.chain.do(market.prosumer, market.etsc.buy_token(market.edge_server.address, 100, PRICE * 2, PRICE))
-    assert market.server(market.edge_server).credit == 100 * PRICE
+    assert market.chain.rpc.fetch(balance_of(market.etsc.address)) == 100 * PRICE
 
 
 def test_the_ether_sent_is_exact(market: Market) -> None:
@@ -64,10 +59,10 @@ def test_the_ether_sent_is_exact(market: Market) -> None:
 
 
 def test_no_edge_server_sells_more_than_its_stock(market: Market) -> None:
-    market.open(1)
+    market.open(MIN_PRICE)
     stock = market.server(market.edge_server).stock
     for amount in (stock + 1, 2**48 + 1, 2**255):
-        call = market.etsc.buy_token(market.edge_server.address, amount, 1, 0)
+        call = market.etsc.buy_token(market.edge_server.address, amount, MIN_PRICE, 0)
         refusal = market.chain.refusal(market.prosumer, call)
         assert refusal.name == "InsufficientStock"
         assert refusal.values == {
@@ -75,8 +70,9 @@ def test_no_edge_server_sells_more_than_its_stock(market: Market) -> None:
             "stock": stock,
             "amount": amount,
         }
-    market.buy(market.prosumer, stock, 1)
-    assert market.server(market.edge_server).stock == 0
+    market.buy(market.prosumer, stock, MIN_PRICE)
+    server = market.server(market.edge_server)
+    assert (server.stock, server.credit, server.reserve) == (0, 0, stock * MIN_PRICE)
 
 
 def test_elecoins_come_from_an_edge_server_that_has_a_price(market: Market) -> None:
@@ -101,13 +97,17 @@ def test_an_edge_server_withdraws_what_it_earned_and_no_more(market: Market) -> 
     receipt = market.chain.do(market.edge_server, market.etsc.withdraw())[0]
     found = rpc.request("eth_getTransactionReceipt", receipt.hash)
     fee = receipt.gas_used * int(found["effectiveGasPrice"], 16)
-    assert rpc.fetch(balance_of(market.edge_server.address)) == before - fee + 1_000 * PRICE
-    assert market.server(market.edge_server).credit == 0
-    assert market.server(market.edge_servers[1]).credit == 500 * PRICE
-    assert rpc.fetch(balance_of(market.etsc.address)) == 500 * PRICE
+    assert rpc.fetch(balance_of(market.edge_server.address)) == before - fee + 1_000 * (PRICE - MIN_PRICE)
+    server = market.server(market.edge_server)
+    assert (server.credit, server.reserve) == (0, 1_000 * MIN_PRICE)
+    assert market.server(market.edge_servers[1]).credit == 500 * (PRICE - MIN_PRICE)
+    assert rpc.fetch(balance_of(market.etsc.address)) == 1_000 * MIN_PRICE + 500 * PRICE
     (event,) = market.events_in(receipt)
     assert isinstance(event, Withdrawn)
-    assert (event.edge_server, event.amount) == (market.edge_server.address, 1_000 * PRICE)
+    assert (event.edge_server, event.amount) == (
+        market.edge_server.address,
+        1_000 * (PRICE - MIN_PRICE),
+    )
 
     refusal = market.chain.refusal(market.edge_server, market.etsc.withdraw())
     assert (refusal.name, refusal.values) == (
@@ -116,62 +116,17 @@ def test_an_edge_server_withdraws_what_it_earned_and_no_more(market: Market) -> 
     )
 
 
-class ContractServer:
-    """An edge server that is a contract, and a hostile one; a prosumer has bought 100 mE from it."""
-
-    def __init__(self, chain: Chain) -> None:
-        self._chain = chain
-        self._owner = chain.wallet()
-        self.artifact = checked_in("ReentrantEdgeServer")
-        created = chain.do(self._owner, Call(None, self.artifact.bytecode, gas=1_000_000))[0]
-        assert created.contract is not None
-        self.address = to_checksum_address(created.contract)
-
-        # Another edge server earns as much, so that there is something to steal.
-        administrator, buyer, honest = chain.wallet(), chain.wallet(), chain.wallet()
-        self.etsc = Etsc(contract_address(administrator.address, 0))
-        chain.do(
-            administrator,
-            deployment(administrator.address, 10_000, 600, 5, [self.address, honest.address]),
-            self.etsc.empower("buyer", buyer.address, False, True),
-        )
-        self.run(self.etsc.open_slot(1, PRICE))
-        chain.do(honest, self.etsc.open_slot(2, PRICE))
-        for seller in (self.address, honest.address):
-            chain.do(buyer, self.etsc.buy_token(seller, 100, PRICE, PRICE))
-
-    def through(self, call: Call) -> Call:
-        assert call.to is not None
-        return Call(self.address, self.artifact.encode_call("run", call.to, call.data), gas=500_000)
-
-    def run(self, call: Call) -> None:
-        self._chain.do(self._owner, self.through(call))
-
-    def refusal(self, call: Call) -> EtscRevert:
-        return self._chain.refusal(self._owner, self.through(call))
-
-    def be(self, mood: str) -> None:
-        self._chain.do(self._owner, Call(self.address, self.artifact.encode_call(mood)))
-
-    def attempts(self) -> int:
-        data = "0x" + self.artifact.encode_call("attempts").hex()
-        answer = self._chain.rpc.request("eth_call", {"to": self.address, "data": data}, "latest")
-        return int(answer, 16)
-
-
-def test_an_edge_server_that_withdraws_while_it_is_paid_is_paid_once(chain: Chain) -> None:
-    thief = ContractServer(chain)
-    thief.run(thief.etsc.withdraw())
-    assert thief.attempts() == 1
-    assert chain.rpc.fetch(balance_of(thief.address)) == 100 * PRICE
-    assert chain.rpc.fetch(balance_of(thief.etsc.address)) == 100 * PRICE
-    assert chain.rpc.fetch(thief.etsc.edge_server(thief.address)).credit == 0
-
-
-def test_a_payment_that_its_payee_refuses_leaves_the_credit(chain: Chain) -> None:
-    payee = ContractServer(chain)
-    payee.be("refuseEther")
-    refusal = payee.refusal(payee.etsc.withdraw())
-    assert refusal.name == "WithdrawalFailed"
-    assert refusal.values == {"edgeServer": payee.address, "amount": 100 * PRICE}
-    assert chain.rpc.fetch(payee.etsc.edge_server(payee.address)).credit == 100 * PRICE
+def test_everybody_pays_his_own_price(market: Market) -> None:
+    one, other = market.prosumers
+    server = market.edge_server.address
+    own = {one.address: PRICE + 7}
+    market.chain.do(market.edge_server, market.etsc.open_discriminated_slot(1, PRICE, own))
+    refusal = market.chain.refusal(one, market.etsc.buy_token(server, 10, PRICE, PRICE))
+    assert (refusal.name, refusal.values) == ("PriceTooHigh", {"price": PRICE + 7, "maxPrice": PRICE})
+    refusal = market.chain.refusal(other, market.etsc.buy_token(server, 10, PRICE + 7, PRICE + 7))
+    assert refusal.values == {"sent": 10 * (PRICE + 7), "due": 10 * PRICE}
+    (event,) = market.events_in(market.buy(one, 10, PRICE + 7))
+    assert isinstance(event, Purchased)
+    assert event.price == PRICE + 7
+    market.buy(other, 10, PRICE)
+    assert market.chain.rpc.fetch(balance_of(market.etsc.address)) == 20 * PRICE + 70

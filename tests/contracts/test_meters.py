@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from contracts.events import Consumed, Generated
-from tests.contracts.market import Market
+from contracts.etsc import Meter
+from contracts.events import Consumed, Generated, MeterBound, MeterRotated
+from contracts.reverts import ReadingTooHigh
+from tests.contracts.chain import Chain
+from tests.contracts.market import METER_LIMIT, NOBODY, TERMS, Market, open_market
 
 UINT48_MAX = 2**48 - 1
 
@@ -67,10 +72,10 @@ def test_a_reading_never_falls(market: Market) -> None:
 def test_a_stolen_meter_speaks_for_its_own_user_only(market: Market) -> None:
     thief = market.meter_of(market.prosumer)
     before = market.user(market.retailer)
-    market.chain.do(thief, market.etsc.generation(1_000_000), market.etsc.consumption(5))
+    market.chain.do(thief, market.etsc.generation(100_000), market.etsc.consumption(5))
     assert market.user(market.retailer) == before
     user = market.user(market.prosumer)
-    assert (user.generated, user.power) == (1_000_000, 999_995)
+    assert (user.generated, user.power) == (100_000, 99_995)
     for move in (
         market.etsc.offer(1),
         market.etsc.trade(market.retailer.address, 1),
@@ -88,7 +93,90 @@ def test_a_reading_beyond_its_field_is_refused_and_not_cut(market: Market, readi
         assert (refusal.name, refusal.values) == ("ValueTooLarge", {"value": reading, "limit": UINT48_MAX})
 
 
-def test_power_beyond_its_field_is_refused_and_not_wrapped(trading: Market) -> None:
-    trading.generate(trading.prosumer, UINT48_MAX)
-    refusal = trading.chain.refusal(trading.prosumer, trading.etsc.trade(trading.retailer.address, 1))
-    assert (refusal.name, refusal.values) == ("Panic", {"code": 0x11})
+def test_power_beyond_its_field_is_refused_and_not_wrapped(chain: Chain) -> None:
+    market = open_market(chain, terms=replace(TERMS, meter_limit=UINT48_MAX))
+    chain.grow()
+    market.generate(market.prosumer, UINT48_MAX)
+    market.generate(market.retailer, 1)
+    market.offer(market.retailer, 1)
+    market.open()
+    market.buy(market.prosumer, 10)
+    refusal = chain.refusal(market.prosumer, market.etsc.trade(market.retailer.address, 1))
+    assert (refusal.name, refusal.values) == ("ValueTooLarge", {"value": 2**48, "limit": UINT48_MAX})
+
+
+def test_a_reading_rises_by_so_much_a_block_and_no_more(market: Market) -> None:
+    meter, account = market.meter_of(market.retailer), market.retailer.address
+    events = market.chain.rpc.fetch(market.etsc.events(market.deployed.block, "latest", "MeterBound"))
+    (bound,) = (event for event in events if isinstance(event, MeterBound) and event.user == account)
+    blocks = market.chain.head() - bound.block_number
+    record = market.chain.rpc.fetch(market.etsc.meter(meter.address))
+    assert record == Meter(account, blocks * METER_LIMIT, blocks * METER_LIMIT)
+    for call in (market.etsc.generation, market.etsc.consumption):
+        refusal = market.chain.refusal(meter, call(blocks * METER_LIMIT + 1))
+        assert isinstance(refusal, ReadingTooHigh)
+        assert refusal.values == {
+            "account": account,
+            "increase": blocks * METER_LIMIT + 1,
+            "allowance": blocks * METER_LIMIT,
+        }
+    # A transaction runs in the next block.
+    market.generate(market.retailer, (blocks + 1) * METER_LIMIT)
+    assert market.user(market.retailer).generated == (blocks + 1) * METER_LIMIT
+    generated = market.chain.rpc.fetch(market.etsc.meter(meter.address))
+    assert generated == Meter(account, 0, (blocks + 1) * METER_LIMIT)
+    assert market.chain.refusal(meter, market.etsc.generation((blocks + 1) * METER_LIMIT + 1)).name == (
+        "ReadingTooHigh"
+    )
+    market.consume(market.retailer, METER_LIMIT)
+
+
+def test_a_meter_that_reports_the_same_again_spends_its_allowance(market: Market) -> None:
+    """Otherwise a stolen key could save allowance up behind readings that look alive."""
+    market.generate(market.retailer, 5)
+    market.chain.grow(3)
+    market.generate(market.retailer, 5)
+    record = market.chain.rpc.fetch(market.etsc.meter(market.meter_of(market.retailer).address))
+    assert record is not None
+    assert record.generation_allowance == 0
+
+
+def test_a_new_meter_goes_on_from_the_readings_of_the_old_one(market: Market) -> None:
+    market.generate(market.retailer, 10_000)
+    market.consume(market.retailer, 12_000)
+    old, new = market.meter_of(market.retailer), market.chain.wallet()
+    rotate = market.etsc.rotate_meter(market.retailer.address, new.address)
+    receipt = market.chain.do(market.administrator, rotate)[0]
+    (event,) = market.events_in(receipt)
+    assert isinstance(event, MeterRotated)
+    assert (event.user, event.old_meter, event.new_meter) == (
+        market.retailer.address,
+        old.address,
+        new.address,
+    )
+    user = market.user(market.retailer)
+    assert (user.meter, user.generated, user.consumed, user.deficit) == (new.address, 10_000, 12_000, 2_000)
+    assert market.chain.rpc.fetch(market.etsc.meter(old.address)) is None
+    assert market.chain.rpc.fetch(market.etsc.meter(new.address)) == Meter(market.retailer.address, 0, 0)
+    refusal = market.chain.refusal(old, market.etsc.generation(10_001))
+    assert (refusal.name, refusal.values) == ("NotMeter", {"caller": old.address})
+    assert market.chain.refusal(new, market.etsc.generation(9_999)).name == "ReadingFell"
+    market.chain.do(new, market.etsc.generation(10_500))
+    market.chain.do(new, market.etsc.consumption(12_600))
+    user = market.user(market.retailer)
+    assert (user.generated, user.power, user.deficit) == (10_500, 0, 2_100)
+
+
+def test_only_a_meter_that_is_bound_is_rotated_and_to_an_account_without_a_role(market: Market) -> None:
+    newcomer = market.chain.wallet()
+    market.chain.do(market.administrator, market.etsc.empower("new", newcomer.address, True, True))
+    rotate = market.etsc.rotate_meter
+    fresh, bound = market.chain.wallet().address, market.meter_of(market.retailer).address
+    for call, cause, values in (
+        (rotate(newcomer.address, fresh), "NoMeterBound", {"account": newcomer.address}),
+        (rotate(market.stranger.address, fresh), "NotRegistered", {"account": market.stranger.address}),
+        (rotate(market.retailer.address, bound), "RoleTaken", {"account": bound}),
+        (rotate(market.retailer.address, NOBODY), "ZeroAddress", {}),
+    ):
+        refusal = market.chain.refusal(market.administrator, call)
+        assert (refusal.name, refusal.values) == (cause, values)

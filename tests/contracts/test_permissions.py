@@ -6,31 +6,48 @@ import pytest
 
 from chain.call import Call
 from chain.wallet import Wallet
+from contracts.artifact import ARTIFACT
 from tests.contracts.market import PRICE, Market
 
-ROLES = ("administrator", "edge server", "prosumer", "retailer", "meter", "stranger")
-OTHERS = {
-    "empower": set(ROLES) - {"administrator"},
-    "bindMeter": set(ROLES) - {"administrator"},
-    "openSlot": set(ROLES) - {"edge server"},
-    "buyToken": set(ROLES) - {"prosumer", "retailer"},
-    "offer": set(ROLES) - {"retailer"},
-    "trade": set(ROLES) - {"prosumer", "retailer"},
-    "generation": set(ROLES) - {"meter"},
-    "consumption": set(ROLES) - {"meter"},
-    "withdraw": set(ROLES) - {"edge server"},
+ROLES = ("administrator", "edge server", "prosumer", "retailer", "meter", "stranger", "ex-meter")
+ADMINISTRATOR, EDGE_SERVER, USERS, METER = (
+    {"administrator"},
+    {"edge server"},
+    {"prosumer", "retailer"},
+    {"meter"},
+)
+# Who may call, and what everybody else is told. Relaying a reading is open to all, and left out.
+PERMITTED: dict[str, tuple[set[str], str]] = {
+    "offerAdministration": (ADMINISTRATOR, "NotAdministrator"),
+    "pause": (ADMINISTRATOR, "NotAdministrator"),
+    "unpause": (ADMINISTRATOR, "NotAdministrator"),
+    "empower": (ADMINISTRATOR, "NotAdministrator"),
+    "setRights": (ADMINISTRATOR, "NotAdministrator"),
+    "bindMeter": (ADMINISTRATOR, "NotAdministrator"),
+    "rotateMeter": (ADMINISTRATOR, "NotAdministrator"),
+    "takeAdministration": (set(), "NotSuccessor"),
+    "openSlot": (EDGE_SERVER, "SlotNotOverdue"),
+    "openDiscriminatedSlot": (EDGE_SERVER, "NotEdgeServer"),
+    "setBuyBackPrice": (EDGE_SERVER, "NotEdgeServer"),
+    "withdraw": (EDGE_SERVER, "NotEdgeServer"),
+    "buyToken": (USERS, "NotRegistered"),
+    "redeem": (USERS, "NotRegistered"),
+    "trade": (USERS, "NotRegistered"),
+    "offer": ({"retailer"}, "NotRegistered"),
+    "retract": (USERS, "NotRegistered"),
+    "generation": (METER, "NotMeter"),
+    "consumption": (METER, "NotMeter"),
 }
-CAUSES = {
-    "empower": "NotAdministrator",
-    "bindMeter": "NotAdministrator",
-    "openSlot": "SlotNotOverdue",
-    "buyToken": "NotRegistered",
-    "offer": "NotRegistered",
-    "trade": "NotRegistered",
-    "generation": "NotMeter",
-    "consumption": "NotMeter",
-    "withdraw": "NotEdgeServer",
-}
+
+
+@pytest.fixture
+def staffed(trading: Market) -> Market:
+    """With somebody in every role, and one that has none any more."""
+    former = trading.meter_of(trading.prosumers[1])
+    rotate = trading.etsc.rotate_meter(trading.prosumers[1].address, trading.chain.wallet().address)
+    trading.chain.do(trading.administrator, rotate)
+    trading.meters["former"] = former
+    return trading
 
 
 def wallet_of(market: Market, role: str) -> Wallet:
@@ -41,34 +58,54 @@ def wallet_of(market: Market, role: str) -> Wallet:
         "retailer": market.retailer,
         "meter": market.meter_of(market.retailer),
         "stranger": market.stranger,
+        "ex-meter": market.meters["former"],
     }[role]
 
 
 def call_of(market: Market, function: str) -> Call:
     etsc, fresh = market.etsc, market.chain.wallet().address
+    user, server = market.prosumer.address, market.edge_server.address
     calls = {
+        "offerAdministration": etsc.offer_administration(fresh),
+        "takeAdministration": etsc.take_administration(),
+        "pause": etsc.pause(),
+        "unpause": etsc.unpause(),
         "empower": etsc.empower("fresh", fresh, True, True),
-        "bindMeter": etsc.bind_meter(market.prosumer.address, fresh),
+        "setRights": etsc.set_rights(user, True, True),
+        "bindMeter": etsc.bind_meter(user, fresh),
+        "rotateMeter": etsc.rotate_meter(user, fresh),
         "openSlot": etsc.open_slot(2, PRICE),
-        "buyToken": etsc.buy_token(market.edge_server.address, 1, PRICE, PRICE),
+        "openDiscriminatedSlot": etsc.open_discriminated_slot(2, PRICE, {user: PRICE}),
+        "setBuyBackPrice": etsc.set_buy_back_price(2),
+        "withdraw": etsc.withdraw(),
+        "buyToken": etsc.buy_token(server, 1, PRICE, PRICE),
+        "redeem": etsc.redeem(server, 1, 0),
         "offer": etsc.offer(1),
+        "retract": etsc.retract(),
         "trade": etsc.trade(market.retailer.address, 1),
         "generation": etsc.generation(20_000),
         "consumption": etsc.consumption(1),
-        "withdraw": etsc.withdraw(),
     }
     return calls[function]
 
 
-@pytest.mark.parametrize("function", OTHERS)
-def test_whoever_may_not_call_is_refused_by_name(trading: Market, function: str) -> None:
-    for role in sorted(OTHERS[function]):
-        caller = wallet_of(trading, role)
-        refusal = trading.chain.refusal(caller, call_of(trading, function))
+def test_every_function_that_not_everybody_may_call_is_tried() -> None:
+    writing = {
+        name for name, entry in ARTIFACT.functions.items() if entry["stateMutability"] not in ("view", "pure")
+    }
+    assert writing - {"relayReading"} == set(PERMITTED)
+
+
+@pytest.mark.parametrize("function", PERMITTED)
+def test_whoever_may_not_call_is_refused_by_name(staffed: Market, function: str) -> None:
+    permitted, cause = PERMITTED[function]
+    for role in set(ROLES) - permitted:
+        caller = wallet_of(staffed, role)
+        refusal = staffed.chain.refusal(caller, call_of(staffed, function))
         if function == "offer" and role == "prosumer":
             assert refusal.name == "NoGenRight", role
         else:
-            assert refusal.name == CAUSES[function], role
+            assert refusal.name == cause, role
         if function != "openSlot":
             assert list(refusal.values.values()) == [caller.address], role
 
@@ -99,9 +136,13 @@ def test_ether_and_calls_that_mean_nothing_are_refused(market: Market, data: byt
     assert refusal.name == ""
 
 
-def test_only_buying_elecoins_takes_ether(trading: Market) -> None:
-    for function in sorted(set(OTHERS) - {"buyToken"}):
-        call = call_of(trading, function)
-        role = min(set(ROLES) - OTHERS[function])
+def test_only_buying_elecoins_takes_ether(staffed: Market) -> None:
+    for function in sorted(set(PERMITTED) - {"buyToken"}):
+        permitted, _ = PERMITTED[function]
+        call = call_of(staffed, function)
         paid = Call(call.to, call.data, 1, call.gas)
-        assert trading.chain.refusal(wallet_of(trading, role), paid).name == "", function
+        caller = wallet_of(staffed, min(permitted or {"stranger"}))
+        assert staffed.chain.refusal(caller, paid).name == "", function
+    relayed = staffed.etsc.relay_reading(staffed.signed_reading(staffed.retailer, 20_000, 1))
+    paid = Call(relayed.to, relayed.data, 1, relayed.gas)
+    assert staffed.chain.refusal(staffed.stranger, paid).name == ""

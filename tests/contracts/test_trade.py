@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chain.rpc import RpcError
-from contracts.events import Offered, Traded
+from contracts.events import Offered, Retracted, Traded
 from contracts.reverts import revert_of
 from tests.contracts.market import PRICE, UNIT_POWER_PRICE, Market
 
@@ -103,7 +103,7 @@ def test_nobody_buys_electricity_beyond_his_elecoins(trading: Market) -> None:
     call = trading.etsc.trade(trading.retailer.address, 9)  # 5.4 mE
     refusal = trading.chain.refusal(trading.prosumers[1], call)
     assert refusal.name == "InsufficientCoins"
-    assert refusal.values == {"prosumer": trading.prosumers[1].address, "coins": 5, "cost": 6}
+    assert refusal.values == {"account": trading.prosumers[1].address, "coins": 5, "needed": 6}
 
 
 def test_the_qualification_tells_the_cause_that_the_trade_would(trading: Market) -> None:
@@ -113,7 +113,7 @@ def test_the_qualification_tells_the_cause_that_the_trade_would(trading: Market)
     cause = revert_of(caught.value)
     assert cause is not None
     assert (cause.name, cause.values) == ("SelfTrade", {"account": trading.prosumer.address})
-    assert str(cause) == f"ETSC refused: SelfTrade (account {trading.prosumer.address})"
+    assert str(cause) == f"ETSC refused: {trading.prosumer.address} cannot trade with itself"
 
 
 def test_offers_add_up_to_at_most_the_power(market: Market) -> None:
@@ -132,6 +132,20 @@ def test_offers_add_up_to_at_most_the_power(market: Market) -> None:
             "power": 0,
             "quantity": quantity,
         }
+
+
+def test_a_retailer_takes_back_its_whole_offer_and_may_offer_again(trading: Market) -> None:
+    trading.trade(trading.prosumer, trading.retailer, 4_000)
+    receipt = trading.chain.do(trading.retailer, trading.etsc.retract())[0]
+    (event,) = trading.events_in(receipt)
+    assert isinstance(event, Retracted)
+    assert (event.slot, event.retailer, event.quantity) == (1, trading.retailer.address, 6_000)
+    assert (trading.user(trading.retailer).offered, trading.user(trading.retailer).power) == (0, 6_000)
+    refusal = trading.chain.refusal(trading.prosumer, trading.etsc.trade(trading.retailer.address, 1))
+    assert refusal.name == "InsufficientOffer"
+    assert trading.chain.refusal(trading.retailer, trading.etsc.retract()).name == "ZeroQuantity"
+    trading.offer(trading.retailer, 6_000)
+    trading.trade(trading.prosumer, trading.retailer, 6_000)
 
 
 def test_electricity_that_was_bought_can_be_sold_on(trading: Market) -> None:

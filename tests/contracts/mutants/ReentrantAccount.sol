@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.26;
 
-/// @notice An edge server that calls back into whoever pays it, or refuses to be paid.
-contract ReentrantEdgeServer {
+/// @notice An edge server or a user that calls back into whoever pays it, or refuses to be paid.
+contract ReentrantAccount {
     uint256 public attempts;
     bool private _refusing;
     bytes private _last;
@@ -11,10 +11,10 @@ contract ReentrantEdgeServer {
         _refusing = true;
     }
 
-    /// @notice Passes a call on, and its refusal back.
-    function run(address target, bytes calldata data) external {
+    /// @notice Passes a call on with the ether sent along, and its refusal back.
+    function run(address target, bytes calldata data) external payable {
         _last = data;
-        (bool done, bytes memory answer) = target.call(data);
+        (bool done, bytes memory answer) = target.call{value: msg.value}(data);
         if (!done) {
             assembly {
                 revert(add(answer, 32), mload(answer))

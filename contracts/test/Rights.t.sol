@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.26;
+
+import {IETSC} from "../src/IETSC.sol";
+import {Market} from "./Market.sol";
+
+contract RightsTest is Market {
+    function setRights(address account, bool genRight, bool transRight) private {
+        vm.prank(administrator);
+        etsc.setRights(account, genRight, transRight);
+    }
+
+    function testFuzz_changesTheRightsAndNothingElse(bool genBefore, bool transBefore, bool gen, bool trans)
+        public
+    {
+        startTrading();
+        trade(prosumers[0], retailers[0], 1000);
+        address account = retailers[0]; // has power, coins, an offer and readings
+        consume(account, 10);
+        setRights(account, genBefore, transBefore);
+        IETSC.User memory expected = etsc.user(account);
+        (expected.genRight, expected.transRight) = (gen, trans);
+
+        vm.expectEmit(address(etsc));
+        emit IETSC.RightsChanged(account, gen, trans);
+        setRights(account, gen, trans);
+        assertEq(abi.encode(etsc.user(account)), abi.encode(expected));
+    }
+
+    function testFuzz_refusesWhoIsNoUser(address account, bool gen, bool trans) public {
+        vm.assume(!etsc.user(account).registered);
+        vm.expectRevert(abi.encodeWithSelector(IETSC.NotRegistered.selector, account));
+        setRights(account, gen, trans);
+        assertFalse(etsc.user(account).registered);
+    }
+
+    function test_withoutEitherRightAUserStillRedeemsRetractsAndIsMetered() public {
+        startTrading();
+        trade(prosumers[0], retailers[0], 1000);
+        setRights(retailers[0], false, false);
+        vm.prank(edgeServers[0]);
+        etsc.setBuyBackPrice(MIN_PRICE);
+        vm.startPrank(retailers[0]);
+        etsc.redeem(edgeServers[0], 600, MIN_PRICE);
+        etsc.retract();
+        vm.stopPrank();
+        generate(retailers[0], 5);
+        consume(retailers[0], 5);
+        IETSC.User memory record = etsc.user(retailers[0]);
+        assertEq(record.coins, 0);
+        assertEq(record.offered, 0);
+        assertEq(record.generated, 10_005);
+        assertEq(record.consumed, 5);
+    }
+
+    function test_aRightThatIsGivenBackIsGoodAgain() public {
+        startTrading();
+        setRights(retailers[0], false, true);
+        vm.expectRevert(abi.encodeWithSelector(IETSC.NoGenRight.selector, retailers[0]));
+        trade(prosumers[0], retailers[0], 1);
+        setRights(retailers[0], true, true);
+        trade(prosumers[0], retailers[0], 1); // what was offered before is on offer still
+        assertEq(etsc.user(prosumers[0]).power, 1);
+    }
+}
