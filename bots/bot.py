@@ -36,6 +36,7 @@ class Bot:
         self._journal = journal
         self._rpc = FailoverRpc(settings.rpc_urls)
         self._sender = Sender(wallet, settings.rpc_urls, settings.chain_id)
+        self._paused = Etsc(settings.contract).paused()
         self._sent_at: int | None = None
         """The head at which something left last; None before anything did."""
         self._busy_at: int | None = None
@@ -62,10 +63,11 @@ class Bot:
     def _read(self, head: Head) -> list[Any]:
         # The nonce comes first: a block that arrives meanwhile can only make it look as if our
         # transactions were still on their way, never as if they had been mined without effect.
-        return self._rpc.fetch_all([nonce_of(self._wallet.address), *self._role.reads()])
+        return self._rpc.fetch_all([nonce_of(self._wallet.address), self._paused, *self._role.reads()])
 
-    def at(self, head: Head, nonce: int, *answers: Any) -> bool:
-        """Plays one head; True when the role's part is done and deep enough."""
+    def at(self, head: Head, nonce: int, paused: bool, *answers: Any) -> bool:
+        """Plays one head; True when the role's part is done and deep enough. While the market is paused
+        nothing new is sent: ETSC would refuse it."""
         decision = self._role.play(head.number, answers)
         self._journal.append(decision.results)
         for result in decision.results:
@@ -76,6 +78,9 @@ class Bot:
                 self._sent_at = head.number
                 log.info("sending again: %s", ", ".join(signed.hash for signed in unmined))
                 self._hand_over(unmined)
+            return False
+        if decision.actions and paused:
+            log.info("the market is paused")
             return False
         if decision.actions:
             self._busy_at = self._sent_at = head.number
@@ -127,7 +132,7 @@ def make_role(settings: Settings, wallet: Wallet, journal: Journal) -> Role:
     if settings.role == "edge-server":
         from bots.edge_server import EdgeServer
 
-        return EdgeServer(settings, etsc, journal)
+        return EdgeServer(settings, etsc, journal, wallet.address)
     if settings.role == "prosumer":
         from bots.prosumer import Prosumer
 
@@ -135,10 +140,10 @@ def make_role(settings: Settings, wallet: Wallet, journal: Journal) -> Role:
     if settings.role == "retailer":
         from bots.retailer import Retailer
 
-        return Retailer(settings, etsc, wallet.address)
+        return Retailer(settings, etsc, journal, wallet.address)
     from bots.meter import Meter
 
-    return Meter(settings, etsc)
+    return Meter(settings, etsc, wallet.address)
 
 
 def run(folder: Path) -> None:

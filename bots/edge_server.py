@@ -13,16 +13,21 @@ from bots.journal import Journal
 from bots.ledger import Ledger, LedgerWindow, SlotRecord, ended_at, ledger_of
 from bots.settings import Settings
 from chain.rpc import Read
+from contracts.etsc import EdgeServer as Till
 from contracts.etsc import Etsc
 from errors import TestbedError
 from learning.policy import make_policy
 from market.units import mE_to_elecoins, price_to_wei_per_mE, wei_per_mE_to_price
 from market.utilities import server_utility
 
+# Half of the wei that ETSC can credit. A purchase that would go beyond the whole is refused.
+_MOST_CREDIT_WEI = 2**87
+
 
 @dataclass(frozen=True)
 class EdgeServerView:
-    """The open slot and the ledger around it; what retailers offer; how long this bot has looked on."""
+    """The open slot and the ledger around it; what retailers offer; how long this bot has looked on; what
+    ETSC holds of this edge server, and whether a buy-back price was ever signed in this campaign."""
 
     head: int
     slot: int
@@ -31,14 +36,17 @@ class EdgeServerView:
     ledger: Ledger
     first_head: int
     closed_slots: frozenset[int]
+    till: Till
+    signed_buy_back: bool
 
 
 class EdgeServer:
-    def __init__(self, settings: Settings, etsc: Etsc, journal: Journal) -> None:
+    def __init__(self, settings: Settings, etsc: Etsc, journal: Journal, address: str) -> None:
         private = settings.private
         self._settings = settings
         self._etsc = etsc
         self._journal = journal
+        self._address = address
         self._window = LedgerWindow(etsc)
         self._policy = make_policy(
             "edge-server",
@@ -52,14 +60,15 @@ class EdgeServer:
         self._demand_Wh_per_slot = private.whole("demand_Wh_per_slot")
         self._k, self._Q = private.positive("k"), private.positive("Q")
         self._e_c, self._mining_utility = private.number("e_c"), private.number("mining_utility")
+        self._buy_back_wei_per_mE = private.whole("buy_back_wei_per_mE")
         self._first_head: int | None = None
 
     def reads(self) -> list[Read[Any]]:
         offers = [self._etsc.user(retailer) for retailer in self._retailers]
-        return [self._etsc.slot(), *offers, self._window.read()]
+        return [self._etsc.slot(), self._etsc.edge_server(self._address), *offers, self._window.read()]
 
     def play(self, head: int, answers: Sequence[Any]) -> Decision:
-        slot, *users, events = answers
+        slot, till, *users, events = answers
         ledger = ledger_of(events)
         closed = self._journal.closed_slots()
         oldest = min(self._settings.oldest_without(closed), slot.number - 1)
@@ -75,6 +84,8 @@ class EdgeServer:
                 ledger=ledger,
                 first_head=self._first_head,
                 closed_slots=closed,
+                till=till,
+                signed_buy_back=bool(self._journal.signed(self._settings.first_slot, "buy-back")),
             )
         )
 
@@ -83,8 +94,22 @@ class EdgeServer:
         results = tuple(self._results(view))
         closed = view.closed_slots | {result["slot"] for result in results}
         done = self._settings.oldest_without(closed) > self._settings.last_slot
-        actions = (self._open(view),) if self._is_time(view) else ()
+        # All together with the slot's opening, so that nothing has to wait for the rest to be mined.
+        actions = (*self._housekeeping(view), self._open(view)) if self._is_time(view) else ()
         return Decision(actions, results, done)
+
+    def _housekeeping(self, view: EdgeServerView) -> Iterator[Action]:
+        """The campaign's buy-back price, once, where ETSC has another; and the credit before it is full."""
+        wanted = self._buy_back_wei_per_mE
+        if view.till.buy_back_price != wanted and not view.signed_buy_back:
+            yield Action(
+                "buy-back",
+                self._settings.first_slot,
+                self._etsc.set_buy_back_price(wanted),
+                {"price_wei_per_mE": wanted},
+            )
+        if view.till.credit > _MOST_CREDIT_WEI:
+            yield Action("withdraw", view.slot, self._etsc.withdraw(), {"credit_wei": view.till.credit})
 
     def _is_time(self, view: EdgeServerView) -> bool:
         """Whether to open the next slot now."""

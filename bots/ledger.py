@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from chain.rpc import Read
 from contracts.etsc import Etsc
-from contracts.events import Event, Purchased, SlotOpened, Traded
+from contracts.events import Event, PricePosted, Purchased, SlotOpened, Traded
+
+_EVENTS = ("SlotOpened", "PricePosted", "Purchased", "Traded")
 
 
 @dataclass
@@ -41,9 +43,16 @@ Ledger = Mapping[int, SlotRecord]
 def ledger_of(events: Iterable[Event]) -> Ledger:
     """Slot number to record, for slots whose opening is among the events (oldest event first)."""
     records: dict[int, SlotRecord] = {}
+    sellers: dict[int, str] = {}
     for event in events:
         if isinstance(event, SlotOpened):
             records[event.slot] = SlotRecord(event.slot, event.block_number, event.price)
+            sellers[event.slot] = event.seller
+            continue
+        if isinstance(event, PricePosted):
+            # In a slot that somebody else opened for it after the deadline, the seller may still post.
+            if sellers.get(event.slot) == event.edge_server:
+                records[event.slot].price_wei_per_mE = event.price
             continue
         if not isinstance(event, (Purchased, Traded)) or event.slot not in records:
             continue
@@ -74,7 +83,7 @@ class LedgerWindow:
         self._from_block = 0
 
     def read(self) -> Read[list[Event]]:
-        return self._etsc.events(self._from_block, "latest", "SlotOpened", "Purchased", "Traded")
+        return self._etsc.events(self._from_block, "latest", *_EVENTS)
 
     def narrow(self, ledger: Ledger, open_slot: int, oldest_slot: int, confirmations: int) -> None:
         """Forget what is older than a slot, with room for a reorganisation that reopens it earlier; start

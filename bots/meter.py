@@ -15,7 +15,8 @@ from errors import TestbedError
 
 @dataclass(frozen=True)
 class MeterView:
-    """Electricity in Wh; generated and consumed are the cumulative readings that the chain knows."""
+    """Electricity in Wh; generated and consumed are the cumulative readings that the chain knows, and the
+    allowance is what this meter's next reading might rise by in the block of the head."""
 
     head: int
     slot: int
@@ -23,12 +24,15 @@ class MeterView:
     power_Wh: int
     generated_Wh: int
     consumed_Wh: int
+    allowance_Wh: int
 
 
 class Meter:
-    def __init__(self, settings: Settings, etsc: Etsc) -> None:
+    def __init__(self, settings: Settings, etsc: Etsc, address: str) -> None:
         self._settings = settings
         self._etsc = etsc
+        self._address = address
+        self._limit_Wh_per_block = settings.private.whole("limit_Wh_per_block", 1)
         self._user = settings.private.text("user")
         kind = settings.private.text("kind")
         if kind not in ("retailer", "prosumer"):
@@ -42,12 +46,26 @@ class Meter:
             self._baseline_Wh = settings.private.whole("baseline_Wh")
 
     def reads(self) -> list[Read[Any]]:
-        return [self._etsc.slot(), self._etsc.user(self._user)]
+        return [self._etsc.slot(), self._etsc.user(self._user), self._etsc.meter(self._address)]
 
     def play(self, head: int, answers: Sequence[Any]) -> Decision:
-        slot, user = answers
+        """Raises TestbedError where another meter took this one's place."""
+        slot, user, meter = answers
+        if meter is None:
+            raise TestbedError(
+                f"{self._address} reports for nobody any more: another meter took its place",
+                where=self._settings.name,
+            )
         return self.decide(
-            MeterView(head, slot.number, slot.opened_at_block, user.power, user.generated, user.consumed)
+            MeterView(
+                head,
+                slot.number,
+                slot.opened_at_block,
+                user.power,
+                user.generated,
+                user.consumed,
+                meter.generation_allowance if self._generates else meter.consumption_allowance,
+            )
         )
 
     def decide(self, view: MeterView) -> Decision:
@@ -59,9 +77,10 @@ class Meter:
     def _generation(self, view: MeterView) -> Action | None:
         """One slot's worth before the first slot, one more with each slot of the campaign that opens."""
         opened = min(max(self._settings.relative(view.slot), 0), self._settings.slots)
-        cumulative = self._baseline_Wh + self._generation_Wh_per_slot * (opened + 1)
-        if cumulative <= view.generated_Wh:
+        due = self._baseline_Wh + self._generation_Wh_per_slot * (opened + 1)
+        if due <= view.generated_Wh:
             return None
+        cumulative = view.generated_Wh + self._allowed(view, due - view.generated_Wh)
         return Action(
             "generation", view.slot, self._etsc.generation(cumulative), {"cumulative_Wh": cumulative}
         )
@@ -70,7 +89,12 @@ class Meter:
         """A prosumer uses up all that it received."""
         if view.power_Wh <= 0:
             return None
-        cumulative = view.consumed_Wh + view.power_Wh
+        cumulative = view.consumed_Wh + self._allowed(view, view.power_Wh)
         return Action(
             "consumption", view.slot, self._etsc.consumption(cumulative), {"cumulative_Wh": cumulative}
         )
+
+    def _allowed(self, view: MeterView, increase_Wh: int) -> int:
+        """As much of an increase as ETSC takes now; the rest is for the blocks to come. The reading is mined
+        in the block after the head at the earliest, which allows one block's more."""
+        return min(increase_Wh, view.allowance_Wh + self._limit_Wh_per_block)

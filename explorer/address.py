@@ -25,12 +25,13 @@ _ANSWER_SECONDS = 1.0
 
 @dataclasses.dataclass(frozen=True)
 class Holdings:
-    """What an account owns in the state of one block; user and edge_server are None where it is neither."""
+    """What an account owns in the state of one block; of its roles those are None that it has not."""
 
     balance_wei: int
     nonce: int
     user: Any = None
     edge_server: Any = None
+    meter: Any = None
 
 
 def address(request: Request) -> Response:
@@ -53,6 +54,9 @@ def address(request: Request) -> Response:
                 if account == config.contract
                 else queries.events_of(index, config.contract, account, _EVENTS)
             )
+        own_prices: tuple[trading.OwnPrice, ...] = ()
+        if config.contract is not None:
+            own_prices = trading.own_prices(index, config.contract, account)
         market_events = trading.events(logs)
     holdings, problem = _holdings(site, account, tip["hash"]) if tip is not None else (None, "no block yet")
     return site.page(
@@ -65,6 +69,7 @@ def address(request: Request) -> Response:
         older=older(shown[-1]["number"], shown[-1]["position"]) if len(rows) > _PER_PAGE else None,
         first_page=before is None,
         events=market_events,
+        own_prices=own_prices,
     )
 
 
@@ -80,15 +85,20 @@ def _holdings(site: Site, account: bytes, block_hash: bytes) -> tuple[Holdings |
         from contracts.etsc import Etsc
 
         etsc = Etsc(hexed(contract))
-        reads += [etsc.user(text), etsc.edge_server(text)]
+        reads += [etsc.user(text), etsc.edge_server(text), etsc.meter(text)]
     block = {"blockHash": hexed(block_hash)}
     try:
         with HttpRpc(url, _ANSWER_SECONDS) as rpc:
             balance_wei, nonce = rpc.fetch_all(reads[:2], block)
             try:
-                roles = [role if role.registered else None for role in rpc.fetch_all(reads[2:], block)]
+                roles = [_role(record) for record in rpc.fetch_all(reads[2:], block)]
             except TestbedError:  # before its deployment there is no contract to ask
                 roles = []
     except TestbedError as error:
         return None, error.what
     return Holdings(balance_wei, nonce, *roles), None
+
+
+def _role(record: Any) -> Any:
+    """The record of an account in a role that it has, else None."""
+    return record if record is not None and getattr(record, "registered", True) else None

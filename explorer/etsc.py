@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,12 +17,23 @@ from Crypto.Hash import keccak
 
 _PLACE = {"block_number", "block_hash", "tx_hash", "log_index"}
 _SENTENCES = {
+    "AdministrationOffered": "{administrator} offered the administration to {successor}",
+    "AdministrationTaken": "{administrator} took over the administration",
+    "Paused": "the market was paused",
+    "Unpaused": "the market goes on",
     "EdgeServerAdded": "{edge_server} became an edge server with {stock}",
     "Empowered": "{user} was registered as {user_name}",
+    "RightsChanged": "{user} may offer: {gen_right}, buy: {trans_right}",
     "MeterBound": "{meter} became the meter of {user}",
+    "MeterRotated": "{new_meter} took the place of {old_meter} as the meter of {user}",
     "SlotOpened": "{slot} opened by {seller} at {price}",
+    "PricePosted": "{edge_server} asks {price} in {slot}",
+    "ProsumerPricePosted": "{edge_server} asks {price} of {prosumer} in {slot}",
+    "BuyBackPricePosted": "{edge_server} pays {price} for elecoins",
     "Purchased": "{buyer} bought {amount} from {edge_server} at {price}",
+    "Redeemed": "{user} sold {amount} back to {edge_server} at {price}",
     "Offered": "{retailer} offered {quantity}",
+    "Retracted": "{retailer} took {quantity} off sale",
     "Traded": "{buyer} bought {quantity} from {retailer} for {cost}",
     "Generated": "{user} generated {cumulative} so far",
     "Consumed": "{user} consumed {cumulative} so far",
@@ -36,18 +48,27 @@ _KINDS = {
     "quantity": "energy",
     "cumulative": "energy",
     "deficit": "energy",
+    "generated": "energy",
+    "consumed": "energy",
+    "meter_limit": "energy",
     "price": "price",
     "max_price": "price",
+    "min_price": "price",
+    "min_unit_price": "price",
+    "max_unit_price": "price",
     "unit_power_price": "unit_power_price",
     "slot": "slot",
     "user_name": "text",
 }
-_KINDS_OF = {("Withdrawn", "amount"): "ether"}
+_KINDS_OF = {("Withdrawn", "amount"): "ether", ("relayReading", "deadline"): "moment"}
 
 
 @dataclass(frozen=True)
 class Field:
-    """A named value and its kind: address, elecoins, energy, price, ether, slot, text, flag, number …"""
+    """A named value and its kind: address, elecoins, energy, price, ether, slot, text, flag, number …
+
+    The value of a list is its items, that of a struct its own fields.
+    """
 
     name: str
     kind: str
@@ -144,8 +165,20 @@ def _decode_inputs(name: str, inputs: list[dict[str, Any]], data: bytes) -> Deco
         values = decode_values(inputs, data)
     except _decoding_errors():
         return None
-    named = zip((_snake(entry["name"]) for entry in inputs), values, strict=True)
-    return Decoded(name, tuple(_field(name, parameter, value) for parameter, value in named))
+    return Decoded(name, tuple(_fields(name, inputs, values)))
+
+
+def _fields(owner: str, inputs: list[dict[str, Any]], values: Sequence[Any]) -> Iterator[Field]:
+    """A struct that is an argument of its own gives its fields their place among the other arguments."""
+    for entry, value in zip(inputs, values, strict=True):
+        parameter = _snake(entry["name"])
+        if entry["type"] == "tuple":
+            yield from _fields(owner, entry["components"], value)
+        elif entry["type"] == "tuple[]":
+            structs = (tuple(_fields(owner, entry["components"], one)) for one in value)
+            yield Field(parameter, "list", tuple(Field(parameter, "struct", each) for each in structs))
+        else:
+            yield _field(owner, parameter, value)
 
 
 def _snake(name: str) -> str:
@@ -154,11 +187,15 @@ def _snake(name: str) -> str:
 
 def _field(owner: str, name: str, value: Any) -> Field:
     kind = _KINDS_OF.get((owner, name)) or _KINDS.get(name)
+    if value is None:
+        return Field(name, "text", "nobody")
     if isinstance(value, bool):
         return Field(name, "flag", value)
     if isinstance(value, int):
         return Field(name, kind or "number", value)
     if isinstance(value, bytes):
+        if kind != "text":
+            return Field(name, "octets", value)
         return Field(name, "text", value.rstrip(b"\0").decode(errors="replace"))
     if isinstance(value, tuple | list):
         return Field(name, "list", tuple(_field(owner, name, item) for item in value))

@@ -39,6 +39,7 @@ def overview(request: Request) -> Response:
             blocks=queries.latest_blocks(index, _LATEST),
             transactions=[(row, called(config, row)) for row in transactions],
             market=trading.market(index, config),
+            standing=None if config.contract is None else trading.standing(index, config.contract),
         )
 
 

@@ -141,14 +141,20 @@ def events_from(connection: Connection, contract: bytes, limit: int) -> list[Row
 
 
 def events_named(
-    connection: Connection, contract: bytes, topic0: bytes, limit: int, topic1: bytes | None = None
+    connection: Connection,
+    contract: bytes,
+    topic0: bytes,
+    limit: int,
+    topic1: bytes | None = None,
+    topic2: bytes | None = None,
 ) -> list[Row]:
-    """The newest events of one name, or those whose first indexed field is `topic1`."""
+    """The newest events of one name, or those whose first or second indexed field is `topic1`, `topic2`."""
     where = "l.address = ? AND l.topic0 = ? AND b.canonical"
     values: list[object] = [contract, topic0]
-    if topic1 is not None:
-        where += " AND l.topic1 = ?"
-        values.append(topic1)
+    for name, topic in (("topic1", topic1), ("topic2", topic2)):
+        if topic is not None:
+            where += f" AND l.{name} = ?"
+            values.append(topic)
     return connection.execute(
         _LOGS + f"WHERE {where} ORDER BY l.number DESC, l.log_index DESC LIMIT ?", (*values, limit)
     ).fetchall()

@@ -25,12 +25,13 @@ NAME_PATTERN = r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?"
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 Consensus = Literal["clique", "pow"]
 # Beyond this no quantity of a market makes sense, and products of several stay exact in all that compute.
+# A price of it, in wei per mE, fits the 80 bits that ETSC has for a price.
 _LARGEST = 1e9
 Positive = Annotated[float, Field(gt=0, le=_LARGEST)]
 NotNegative = Annotated[float, Field(ge=0, le=_LARGEST)]
-# How much ETSC's accounts hold: mE and Wh in 48 bits, a seller's earnings in wei in 96.
+# How much ETSC's accounts hold: mE and Wh in 48 bits, a seller's earnings in wei in 88.
 _LARGEST_ACCOUNT = 2**48 - 1
-_LARGEST_CREDIT_WEI = 2**96 - 1
+_LARGEST_CREDIT_WEI = 2**88 - 1
 
 
 class _Section(BaseModel):
@@ -73,6 +74,13 @@ class MarketConfig(_Section):
     x_min: NotNegative | None = None
     x_max: Positive | None = None
     e_c: NotNegative | None = None
+    # Ether per elecoin that the edge server pays for elecoins; None: p_min, the most that ETSC allows.
+    buy_back: NotNegative | None = None
+
+    @property
+    def buy_back_wei_per_mE(self) -> int:
+        """0 where the edge server buys no elecoins back."""
+        return price_to_wei_per_mE(self.game.p_min if self.buy_back is None else self.buy_back)
 
     @property
     def game(self) -> Parameters:
@@ -95,6 +103,21 @@ class MarketConfig(_Section):
             )
         if price_to_wei_per_mE(game.p_min) < 1:
             raise ValueError(f"p_min is {game.p_min}: it must be at least 1e-15, the chain's unit")
+        return self
+
+    @model_validator(mode="after")
+    def _buys_back_within_its_reserve(self) -> MarketConfig:
+        """ETSC keeps p_min of each elecoin's price, and pays buy-backs from nothing else."""
+        if self.buy_back is None:
+            return self
+        if self.buy_back > self.game.p_min:
+            raise ValueError(
+                f"buy_back is {self.buy_back}: it must be at most p_min, which is {self.game.p_min}"
+            )
+        if self.buy_back > 0 and self.buy_back_wei_per_mE == 0:
+            raise ValueError(
+                f"buy_back is {self.buy_back}: it must be 0, or at least 1e-15, the chain's unit"
+            )
         return self
 
 
@@ -164,26 +187,27 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _fits_the_contract(self) -> Config:
-        """All declared slots with every demand at its bound must fit into the accounts of ETSC."""
+        """All declared slots with every demand at its bound must fit into the accounts of ETSC, and the sales
+        of two slots into half of a seller's credit: when the other half is full, the seller withdraws."""
         game, slots = self.market.game, self.campaign.declared_slots
-        sold_mE = slots * game.prosumers * elecoins_to_mE(game.x_max)
+        slot_mE = game.prosumers * elecoins_to_mE(game.x_max)
+        # The edge servers have equal parts, and each part lasts for all slots.
+        issued_mE = slots * slot_mE * len(self.nodes)
         metered_Wh = slots * kWh_to_Wh(game.prosumers * game.x_max / game.Q)
-        earned_wei = sold_mE * price_to_wei_per_mE(game.p_max)
-        for what, needed, unit, largest in (
-            ("elecoins", sold_mE / MILLI, "", _LARGEST_ACCOUNT / MILLI),
-            ("electricity", metered_Wh / MILLI, " kWh", _LARGEST_ACCOUNT / MILLI),
-            (
-                "the seller's earnings",
-                earned_wei / WEI_PER_ETHER,
-                " ether",
-                _LARGEST_CREDIT_WEI / WEI_PER_ETHER,
-            ),
-        ):
-            if needed > largest:
+        for what, needed, unit in (("elecoins", issued_mE, ""), ("electricity", metered_Wh, " kWh")):
+            if needed > _LARGEST_ACCOUNT:
                 raise ValueError(
-                    f"campaign.declared_slots is {slots}: {what} could come to {needed:.3g}{unit}, and the"
-                    f" contract counts to {largest:.3g}: declare fewer slots, or lower the market's bounds"
+                    f"campaign.declared_slots is {slots}: {what} could come to {needed / MILLI:.3g}{unit},"
+                    f" and the contract counts to {_LARGEST_ACCOUNT / MILLI:.3g}: declare fewer slots, or"
+                    " lower the market's bounds"
                 )
+        sales_wei, credit_wei = 2 * slot_mE * price_to_wei_per_mE(game.p_max), _LARGEST_CREDIT_WEI // 2
+        if sales_wei > credit_wei:
+            raise ValueError(
+                f"market.p_max is {game.p_max}: the sales of two slots could come to"
+                f" {sales_wei / WEI_PER_ETHER:.3g} ether, and at most {credit_wei / WEI_PER_ETHER:.3g} are"
+                " allowed, half of what the contract counts to: lower p_max or x_max"
+            )
         return self
 
     @property

@@ -19,6 +19,7 @@ from orchestrator.store import State
 _CHANGEABLE = {
     ("chain", "cpu_share"),
     ("chain", "cache_mb"),
+    ("market", "buy_back"),
     ("campaign", "slots"),
     ("campaign", "policy"),
     ("campaign", "seed"),
@@ -72,7 +73,9 @@ def adopt(state: State, config: Config | None, wanted_engine: str, report: Repor
             fix=f"`testbed destroy --name {state.name}` first, or take another --name.",
         )
     if config is not None:
-        old, new = state.config, config.model_dump(mode="json")
+        # Through the model, since a state may be older than a key.
+        old = parse_config(state.config, where=f"the configuration of {state.name}").model_dump(mode="json")
+        new = config.model_dump(mode="json")
         if fixed := list(_fixed_differences(old, new)):
             raise TestbedError(
                 f"the chain of {state.name!r} exists and cannot change: {', '.join(fixed)}",

@@ -14,6 +14,7 @@ from market.units import Q_to_mE_per_kWh, elecoins_to_mE, mE_to_Wh
 from orchestrator import store
 from orchestrator.existing import Testbed
 from orchestrator.participants import slot_generation_Wh
+from orchestrator.terms import terms_of
 
 # Blocks that a transaction needs on top of it before utilities and audits count it.
 CONFIRMATIONS = {"clique": 3, "pow": 6}
@@ -117,6 +118,7 @@ def _bots(testbed: Testbed, campaign: Campaign) -> list[tuple[str, str, dict[str
                 "retailers": retailers,
                 "demand_Wh_per_slot": slot_demand_Wh,
                 "mining_utility": mining_utility(game),
+                "buy_back_wei_per_mE": testbed.config.market.buy_back_wei_per_mE,
             },
         )
     ]
@@ -130,9 +132,11 @@ def _bots(testbed: Testbed, campaign: Campaign) -> list[tuple[str, str, dict[str
             "patience_blocks": testbed.config.campaign.slot_deadline_blocks,
         }
         bots.append((prosumer.name, "prosumer", private))
-    bots += [(retailer.name, "retailer", {}) for retailer in people.retailers]
+    terms = terms_of(testbed.config, game)
+    for retailer in people.retailers:
+        bots.append((retailer.name, "retailer", {"min_unit_price_wei_per_mE": terms.min_unit_price}))
     for user, meter in zip(people.users, people.meters, strict=True):
-        private = {"user": user.address, "kind": user.role}
+        private = {"user": user.address, "kind": user.role, "limit_Wh_per_block": terms.meter_limit}
         if user.role == "retailer":
             private["generation_Wh_per_slot"] = slot_generation_Wh(game, len(people.retailers))
             private["baseline_Wh"] = campaign.baselines_Wh[user.address]

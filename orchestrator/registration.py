@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chain.call import Call
 from chain.rpc import Rpc, RpcError, code_at, nonce_of
-from contracts.etsc import Etsc, contract_address, deployment, is_deployed_code
+from contracts.etsc import Etsc, Terms, contract_address, deployment, is_deployed_code
 from errors import EnvironmentFault, TestbedError
 from market.parameters import Parameters
 from market.units import Q_to_mE_per_kWh
 from orchestrator.config import Config
 from orchestrator.participants import Participants, total_mE
+from orchestrator.terms import terms_of
 
 if TYPE_CHECKING:
     from genesis.keys import Key
 
 # All of it is sent before the first block, whose base fee is the genesis block's.
 _BASE_FEE_WEI = 10**10
+_FIX = "`testbed destroy` and `testbed up` make a new chain with it."
 
 
 class Registration:
     """The administrator's transactions, in a fixed order: how many are mined says how far it has come."""
 
     def __init__(self, config: Config, game: Parameters, participants: Participants) -> None:
-        self._config = config
-        self._game = game
         self._participants = participants
+        self._total_mE = total_mE(config, game)
+        self._Q_mE_per_kWh = Q_to_mE_per_kWh(game.Q)
+        self._terms = terms_of(config, game)
         self.contract = contract_address(participants.administrator.address, 0)
 
     @cached_property
     def _calls(self) -> list[Call]:
         etsc = Etsc(self.contract)
         people = self._participants
-        edge_servers = [key.address for key in people.edge_servers]
         retailers = {key.name for key in people.retailers}
         create = deployment(
             people.administrator.address,
-            total_mE(self._config, self._game),
-            Q_to_mE_per_kWh(self._game.Q),
-            self._config.campaign.slot_deadline_blocks,
-            edge_servers,
+            self._total_mE,
+            self._Q_mE_per_kWh,
+            [edge_server.address for edge_server in people.edge_servers],
+            self._terms,
         )
         empower = [
             etsc.empower(user.name, user.address, user.name in retailers, user.name not in retailers)
@@ -70,23 +74,50 @@ class Registration:
         """Whether all of it is mined."""
         return rpc.fetch(nonce_of(self._participants.administrator.address)) >= len(self._calls)
 
-    def verify(self, rpc: Rpc) -> None:
-        """Raises TestbedError where the chain does not run this ETSC with all participants in it."""
+    def verify(self, rpc: Rpc, *, first_start: bool) -> None:
+        """Raises TestbedError where the chain does not run this ETSC, constructed as this testbed plans and
+        with all participants in it. Who administers may have changed after the first start."""
         if not is_deployed_code(rpc.fetch(code_at(self.contract))):
             raise EnvironmentFault(
                 "what stands at the contract's address is not this version's ETSC",
                 where=self.contract,
-                fix="`testbed destroy` and `testbed up` make a new chain with it.",
+                fix=_FIX,
             )
         etsc = Etsc(self.contract)
         people = self._participants
         try:
+            found = rpc.fetch_all(
+                [etsc.terms(), etsc.total_elecoins(), etsc.unit_power_price(), etsc.administrator()]
+            )
             records = rpc.fetch_all([etsc.user(user.address) for user in people.users])
         except RpcError as error:
             raise TestbedError(f"ETSC does not answer: {error.message}", where=self.contract) from error
+        if different := list(self._different(*found, first_start=first_start)):
+            raise EnvironmentFault(
+                f"ETSC was constructed otherwise than this testbed plans: {'; '.join(different)}",
+                where=self.contract,
+                fix=_FIX,
+            )
         meters = [meter.address for meter in people.meters]
         for user, meter, record in zip(people.users, meters, records, strict=True):
             if not record.registered or record.meter != meter:
                 raise EnvironmentFault(
                     f"{user.name} is not registered as it should be", where=f"ETSC {self.contract}"
                 )
+
+    def _different(
+        self, terms: Terms, total_mE: int, Q_mE_per_kWh: int, administrator: str, *, first_start: bool
+    ) -> Iterator[str]:
+        """Each quantity that is not as planned, with what was expected and what was found."""
+        expected: dict[str, object] = {
+            **asdict(self._terms),
+            "total_elecoins": self._total_mE,
+            "unit_power_price": self._Q_mE_per_kWh,
+        }
+        found = {**asdict(terms), "total_elecoins": total_mE, "unit_power_price": Q_mE_per_kWh}
+        if first_start:
+            expected["administrator"] = self._participants.administrator.address
+            found["administrator"] = administrator
+        for quantity, wanted in expected.items():
+            if found[quantity] != wanted:
+                yield f"{quantity} is {found[quantity]}, expected {wanted}"

@@ -20,6 +20,7 @@ def report_text(report: dict[str, Any]) -> str:
         _headline(report),
         _against_equilibrium(report),
         _slots(report),
+        _redemptions(report),
         _died(report),
         _audit(report["audit"]),
         _mining(report),
@@ -166,6 +167,38 @@ def _slots(report: dict[str, Any]) -> Iterator[str]:
     if len(_complete(report)) < len(records):
         yield ""
         yield "In a slot that is not complete, sums and means are over the prosumers that acted."
+
+
+def _redemptions(report: dict[str, Any]) -> Iterator[str]:
+    """Who sold how many elecoins back, and where. A report may be older than redemption."""
+    rows: list[dict[str, Any]] | None = report.get("redemptions")
+    yield "## Elecoins redeemed"
+    yield ""
+    if not rows:
+        yield "This report does not say." if rows is None else "Nobody sold elecoins back to an edge server."
+        return
+    yield "Elecoins that were sold back to an edge server, and the ether that it paid for them. This stands"
+    yield "beside the utilities above and is in none of them: equations (2) and (3) know no redemption."
+    yield ""
+    flows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        flows.setdefault((row["user"], row["edge_server"]), []).append(row)
+    place = {one["name"]: index for index, one in enumerate(report["participants"])}
+    listed = sorted(flows, key=lambda flow: [place.get(name, len(place)) for name in flow])
+    yield from _table(
+        ("who", "edge server", "redemptions", "elecoins", "ether"),
+        (
+            *((*flow, *_redeemed(flows[flow])) for flow in listed),
+            ("all", "", *_redeemed(rows)),
+        ),
+        align="llrrr",
+    )
+
+
+def _redeemed(rows: list[dict[str, Any]]) -> tuple[int, str, str]:
+    elecoins_mE = sum(row["amount_mE"] for row in rows)
+    paid_wei = sum(int(row["paid_wei"]) for row in rows)
+    return len(rows), f"{elecoins_mE / 1000:.3f}", f"{wei_to_ether(paid_wei):.6f}"
 
 
 def _absent(record: dict[str, Any]) -> str:

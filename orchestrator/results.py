@@ -16,7 +16,7 @@ from chain.clique import sealer_of
 from chain.rpc import Rpc, RpcError, quantity
 from contracts.audit import Audit, audit
 from contracts.etsc import Etsc
-from contracts.events import Event, Purchased, SlotOpened, Traded
+from contracts.events import Event, PricePosted, Purchased, Redeemed, SlotOpened, Traded
 from market.mining import mining_utility, shares
 from market.units import (
     Wh_to_kWh,
@@ -57,6 +57,7 @@ def assemble(
     )
     complete = [record for record in records if record["complete"]]
     trades = [event for event in events if isinstance(event, Traded)]
+    redemptions = _redemptions(campaign, events, by_address)
     report = {
         "kind": "campaign report",
         "version": 1,
@@ -88,10 +89,14 @@ def assemble(
         ],
         "equilibrium": asdict(campaign.equilibrium),
         "slot_records": records,
+        # Beside the utilities, in none of which they are.
+        "redemptions": redemptions,
         "totals": {
             "purchases": sum(1 for event in events if isinstance(event, Purchased) and event.amount > 0),
             "trades": len(trades),
             "energy_kWh": Wh_to_kWh(sum(trade.quantity for trade in trades)),
+            "redeemed_elecoins": mE_to_elecoins(sum(row["amount_mE"] for row in redemptions)),
+            "redeemed_ether": wei_to_ether(sum(int(row["paid_wei"]) for row in redemptions)),
             "blocks": len(blocks),
             "slots_complete": len(complete),
             "slots_per_two_blocks": _slots_per_two_blocks(records, events),
@@ -116,6 +121,42 @@ def _openers(rpc: Rpc, events: list[Event], by_address: Mapping[str, str]) -> di
     }
 
 
+def _redemptions(
+    campaign: Campaign, events: list[Event], by_address: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """One row for each time that somebody sold elecoins back to an edge server, in the order of the chain."""
+    return [
+        {
+            "slot": event.slot - campaign.first_slot + 1,
+            "chain_slot": event.slot,
+            "block": event.block_number,
+            "user": by_address.get(event.user.lower(), event.user),
+            "edge_server": by_address.get(event.edge_server.lower(), event.edge_server),
+            "elecoins": mE_to_elecoins(event.amount),
+            "amount_mE": event.amount,
+            "price": wei_per_mE_to_price(event.price),
+            "price_wei_per_mE": event.price,
+            "paid_ether": wei_to_ether(event.amount * event.price),
+            # Beyond what a JSON reader's floats can hold.
+            "paid_wei": str(event.amount * event.price),
+        }
+        for event in events
+        if isinstance(event, Redeemed)
+    ]
+
+
+def _prices_wei_per_mE(events: list[Event]) -> dict[int, int]:
+    """Each slot's price: the seller's last word, as it may still post in a slot that was opened for it."""
+    sellers: dict[int, str] = {}
+    prices: dict[int, int] = {}
+    for event in events:
+        if isinstance(event, SlotOpened):
+            sellers[event.slot], prices[event.slot] = event.seller, event.price
+        elif isinstance(event, PricePosted) and sellers.get(event.slot) == event.edge_server:
+            prices[event.slot] = event.price
+    return prices
+
+
 def _slot_records(
     testbed: Testbed, campaign: Campaign, events: list[Event], openers: Mapping[int, str]
 ) -> list[dict[str, Any]]:
@@ -123,6 +164,7 @@ def _slot_records(
     game = testbed.game
     prosumers = [prosumer.address.lower() for prosumer in testbed.participants.prosumers]
     last_act = {event.slot: event for event in events if isinstance(event, SlotOpened)}
+    prices = _prices_wei_per_mE(events)
     records = []
     for slot, opened in sorted(last_act.items()):
         if not campaign.first_slot <= slot <= campaign.last_slot:
@@ -134,7 +176,7 @@ def _slot_records(
                 bought[event.buyer.lower()] = bought.get(event.buyer.lower(), 0) + event.amount
             elif isinstance(event, Traded) and event.slot == slot:
                 received[event.buyer.lower()] = received.get(event.buyer.lower(), 0) + event.quantity
-        price = wei_per_mE_to_price(opened.price)
+        price = wei_per_mE_to_price(prices[slot])
         x_mE = [bought.get(prosumer) for prosumer in prosumers]
         y_Wh = [received.get(prosumer, 0) for prosumer in prosumers]
         x = [None if amount is None else mE_to_elecoins(amount) for amount in x_mE]
@@ -145,7 +187,7 @@ def _slot_records(
                 "opened_at_block": opened.block_number,
                 "opened_by": openers[slot],
                 "price": price,
-                "price_wei_per_mE": opened.price,
+                "price_wei_per_mE": prices[slot],
                 "x": x,
                 "x_mE": x_mE,
                 "y_Wh": y_Wh,

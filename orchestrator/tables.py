@@ -137,6 +137,10 @@ def show_campaign(out: Console, summary: Summary, explorer_url: str) -> None:
         f"{summary.purchases} purchases and {summary.trades} trades of {totals['energy_kWh']:.3f} kWh"
         f" in {totals['blocks']} blocks"
     )
+    if report["redemptions"]:
+        out.print(
+            f"{totals['redeemed_elecoins']:.3f} elecoins redeemed for {totals['redeemed_ether']:.3f} ether"
+        )
     verdict = (
         "[green]holds[/]" if summary.audit.ok else f"[red]fails in {len(summary.audit.failures)} places[/]"
     )

@@ -82,7 +82,7 @@ def _start(state: State, report: Report, show: ReportStep) -> Testbed:
     report("waiting for one hash on all nodes")
     state.genesis_hash = wait_until_ready(engine, plan, registration.is_done)
     with HttpRpc(urls[0]) as rpc:
-        registration.verify(rpc)
+        registration.verify(rpc, first_start=not state.ready_once)
     _wait_for_explorer(testbed)
     if state.contract is None or not state.ready_once:
         state.contract = registration.contract

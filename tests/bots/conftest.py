@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,13 +38,24 @@ def node() -> Iterator[Node]:
 
 
 @pytest.fixture
-def market(node: Node, tmp_path: Path) -> Iterator[MarketOnChain]:
-    """A contract of its own for each test; bots that still run at its end are killed."""
-    world = MarketOnChain(node, tmp_path)
+def make_market(node: Node, tmp_path: Path) -> Iterator[Callable[..., MarketOnChain]]:
+    """Markets with a contract of their own; bots that still run at the test's end are killed."""
+    worlds: list[MarketOnChain] = []
+
+    def make(**terms: int) -> MarketOnChain:
+        worlds.append(MarketOnChain(node, tmp_path, **terms))
+        return worlds[-1]
+
     try:
-        yield world
+        yield make
     finally:
-        world.close()
+        for world in worlds:
+            world.close()
+
+
+@pytest.fixture
+def market(make_market: Callable[..., MarketOnChain]) -> MarketOnChain:
+    return make_market()
 
 
 def _start(directory: Path) -> tuple[subprocess.Popen[bytes], Node]:

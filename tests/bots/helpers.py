@@ -7,12 +7,14 @@ from typing import Any
 
 from bots.ledger import SlotRecord
 from bots.settings import Section, Settings
+from contracts.etsc import EdgeServer, User
 
 CONTRACT = "0x" + "c0" * 20
 SELLER = "0x" + "5e" * 20
 ALICE, BOB, CAROL = ("0x" + digit * 40 for digit in "abc")
 NORTH, SOUTH = ("0x" + digit * 40 for digit in "12")
 PRICE = 27 * 10**15
+P_MIN = 10 * 10**15
 
 PROSUMER: dict[str, Any] = {
     "policy": {"name": "equilibrium"},
@@ -37,6 +39,7 @@ EDGE_SERVER: dict[str, Any] = {
     "Q": 0.6,
     "e_c": 0.0,
     "mining_utility": 108.0,
+    "buy_back_wei_per_mE": P_MIN,
 }
 
 
@@ -57,6 +60,29 @@ def settings(role: str, private: dict[str, Any], **changes: Any) -> Settings:
         "private": Section(private, "bot.json, private"),
     }
     return Settings(**(values | changes))
+
+
+def till(sold_mE: int = 0, **changes: Any) -> EdgeServer:
+    """What ETSC says of a seller that buys elecoins back at p_min and has sold so many."""
+    values: dict[str, Any] = {
+        "registered": True,
+        "price": PRICE,
+        "discriminated": False,
+        "priced_in_slot": 0,
+        "buy_back_price": P_MIN,
+        "stock": 10**9 - sold_mE,
+        "credit": sold_mE * (PRICE - P_MIN),
+        "reserve": sold_mE * P_MIN,
+    }
+    return EdgeServer(**(values | changes))
+
+
+def user(**changes: Any) -> User:
+    """What ETSC says of a registered user who has nothing."""
+    amounts = dict.fromkeys(("power", "coins", "generated", "consumed", "deficit", "offered"), 0)
+    rights = {"registered": True, "gen_right": True, "trans_right": True}
+    values: dict[str, Any] = {"name": "somebody", "meter": None, **rights, **amounts}
+    return User(**(values | changes))
 
 
 def record(

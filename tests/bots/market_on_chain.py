@@ -19,8 +19,8 @@ from chain.call import Call
 from chain.rpc import HttpRpc, Read, nonce_of
 from chain.sender import Sender
 from chain.wallet import Fees, Signed, Wallet
-from contracts.etsc import Etsc, contract_address, deployment
-from contracts.events import Purchased
+from contracts.etsc import Etsc, Terms, contract_address, deployment
+from contracts.events import Purchased, Redeemed
 from genesis.keys import encrypted
 
 CHAIN_ID = 20211
@@ -29,6 +29,8 @@ PROSUMERS = ("prosumer-1", "prosumer-2")
 RETAILER = "retailer-1"
 BOTS = ("edge-server-1", *PROSUMERS, RETAILER, *(f"meter-{name}" for name in (*PROSUMERS, RETAILER)))
 DEADLINE_BLOCKS = 8
+P_MIN, P_MAX = 10 * 10**15, 45 * 10**15
+GENERATION_WH = 50_000
 _PATIENCE_SECONDS = 120.0
 _FEES = Fees(4 * 10**9, 10**9)
 
@@ -55,8 +57,12 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 class MarketOnChain:
     """Deploys an ETSC, registers everybody, writes the bots' folders, runs and watches the bots."""
 
-    def __init__(self, node: Node, directory: Path) -> None:
+    def __init__(
+        self, node: Node, directory: Path, *, total_mE: int = 10**9, meter_limit_Wh: int = GENERATION_WH
+    ) -> None:
         self._node = node
+        self._total_mE = total_mE
+        self._terms = Terms(DEADLINE_BLOCKS, P_MIN, P_MAX, meter_limit_Wh)
         self.directory = directory
         self.rpc = HttpRpc(node.rpc_url)
         self.wallets = {name: Wallet(key_of(name)) for name in ("administrator", *BOTS)}
@@ -80,7 +86,7 @@ class MarketOnChain:
         nonce = self.ask(nonce_of(admin))
         etsc = Etsc(contract_address(admin, nonce))
         servers = [self.address("edge-server-1")]
-        calls = [deployment(admin, 10**9, Q_MILLIELECOINS, DEADLINE_BLOCKS, servers)]
+        calls = [deployment(admin, self._total_mE, Q_MILLIELECOINS, servers, self._terms)]
         for name in (*PROSUMERS, RETAILER):
             calls.append(etsc.empower(name, self.address(name), name == RETAILER, True))
             calls.append(etsc.bind_meter(self.address(name), self.address(f"meter-{name}")))
@@ -144,6 +150,7 @@ class MarketOnChain:
                 "Q": 0.6,
                 "e_c": 0.0,
                 "mining_utility": 108.27,
+                "buy_back_wei_per_mE": P_MIN,
             }
         if name in PROSUMERS:
             return {
@@ -159,11 +166,16 @@ class MarketOnChain:
                 "patience_blocks": DEADLINE_BLOCKS,
             }
         if name.startswith("retailer"):
-            return {}
+            return {"min_unit_price_wei_per_mE": P_MIN}
         user = name.removeprefix("meter-")
         kind = "retailer" if user == RETAILER else "prosumer"
-        generation = {"generation_Wh_per_slot": 50_000, "baseline_Wh": 0}
-        return {"user": self.address(user), "kind": kind} | (generation if kind == "retailer" else {})
+        generation = {"generation_Wh_per_slot": GENERATION_WH, "baseline_Wh": 0}
+        return {
+            "user": self.address(user),
+            "kind": kind,
+            "limit_Wh_per_block": self._terms.meter_limit,
+            **(generation if kind == "retailer" else {}),
+        }
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
         with (self.directory / name / "stderr.log").open("ab") as log:
@@ -194,10 +206,17 @@ class MarketOnChain:
         lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
         return [line for line in lines if line["type"] == kind]
 
-    def wait_for_signature(self, name: str, slot: int) -> None:
-        """Until the bot has written down that it signed something in a slot."""
+    def signed(self, name: str, action: str) -> list[dict[str, Any]]:
+        """What the bot wrote down as signed of one action."""
+        return [line for line in self.journal(name, "signed") if line["action"] == action]
+
+    def wait_for_signature(self, name: str, slot: int, *actions: str) -> None:
+        """Until the bot has written down that it signed something in a slot, or one of these actions."""
         wait_until(
-            lambda: any(line["slot"] == slot for line in self.journal(name, "signed")),
+            lambda: any(
+                line["slot"] == slot and (not actions or line["action"] in actions)
+                for line in self.journal(name, "signed")
+            ),
             f"{name} to act in slot {slot}",
         )
 
@@ -207,3 +226,7 @@ class MarketOnChain:
     def purchases(self, name: str) -> list[Purchased]:
         events = self.ask(self.etsc.events(0, "latest", "Purchased"))
         return [event for event in events if event.buyer == self.address(name)]
+
+    def redemptions(self, name: str) -> list[Redeemed]:
+        events = self.ask(self.etsc.events(0, "latest", "Redeemed"))
+        return [event for event in events if event.user == self.address(name)]

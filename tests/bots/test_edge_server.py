@@ -11,24 +11,49 @@ import pytest
 from bots.edge_server import EdgeServer, EdgeServerView
 from bots.journal import Journal
 from bots.ledger import SlotRecord
-from contracts.etsc import Etsc
+from contracts.etsc import Etsc, Slot
 from errors import TestbedError
 from market.utilities import server_utility
-from tests.bots.helpers import ALICE, BOB, CONTRACT, EDGE_SERVER, PRICE, record, settings
+from tests.bots.helpers import (
+    ALICE,
+    BOB,
+    CONTRACT,
+    EDGE_SERVER,
+    P_MIN,
+    PRICE,
+    SELLER,
+    record,
+    settings,
+    till,
+    user,
+)
 
 ETSC = Etsc(CONTRACT)
 
 
 @pytest.fixture
 def edge_server(tmp_path: Path) -> EdgeServer:
-    return EdgeServer(
-        settings("edge-server", EDGE_SERVER), ETSC, Journal(tmp_path / "journal.jsonl", CONTRACT)
-    )
+    return edge_server_of(tmp_path)
+
+
+def edge_server_of(tmp_path: Path, **private: Any) -> EdgeServer:
+    journal = Journal(tmp_path / "journal.jsonl", CONTRACT)
+    return EdgeServer(settings("edge-server", EDGE_SERVER | private), ETSC, journal, SELLER)
 
 
 def view(slot: int, head: int, *records: SlotRecord, **changes: Any) -> EdgeServerView:
     opened_at = next((r.opened_at_block for r in records if r.slot == slot), 0)
-    seen = EdgeServerView(head, slot, opened_at, 100_000, {r.slot: r for r in records}, 1, frozenset())
+    seen = EdgeServerView(
+        head=head,
+        slot=slot,
+        slot_opened_at_block=opened_at,
+        offered_Wh=100_000,
+        ledger={r.slot: r for r in records},
+        first_head=1,
+        closed_slots=frozenset(),
+        till=till(),
+        signed_buy_back=False,
+    )
     return dataclasses.replace(seen, **changes)
 
 
@@ -128,12 +153,8 @@ def test_a_campaign_that_does_not_follow_the_open_slot_is_refused(edge_server: E
 
 
 def test_a_random_price_differs_by_slot_and_not_by_restart(tmp_path: Path) -> None:
-    private = EDGE_SERVER | {"policy": {"name": "random"}}
-
     def prices() -> list[int]:
-        server = EdgeServer(
-            settings("edge-server", private), ETSC, Journal(tmp_path / "journal.jsonl", CONTRACT)
-        )
+        server = edge_server_of(tmp_path, policy={"name": "random"})
         done = {ALICE: 6000, BOB: 6000}
         views = (view(2, 5), view(3, 11, record(3, 10, done)))
         return [server.decide(seen).actions[0].note["price_wei_per_mE"] for seen in views]
@@ -141,3 +162,42 @@ def test_a_random_price_differs_by_slot_and_not_by_restart(tmp_path: Path) -> No
     first, second = prices()
     assert first != second
     assert prices() == [first, second]
+
+
+def test_its_buy_back_price_is_posted_together_with_its_first_slot(edge_server: EdgeServer) -> None:
+    seen = view(2, 3, till=till(buy_back_price=0))
+    assert edge_server.decide(dataclasses.replace(seen, offered_Wh=0)).actions == ()
+    post, opening = edge_server.decide(seen).actions
+    assert (post.name, post.slot, post.call) == ("buy-back", 3, ETSC.set_buy_back_price(P_MIN))
+    assert opening.call == ETSC.open_slot(3, PRICE)
+
+
+def test_a_buy_back_price_is_posted_once_and_not_where_the_chain_has_it(edge_server: EdgeServer) -> None:
+    other = till(buy_back_price=7)
+    assert [action.name for action in edge_server.decide(view(2, 3, till=till())).actions] == ["open"]
+    assert len(edge_server.decide(view(2, 3, till=other)).actions) == 2
+    assert len(edge_server.decide(view(2, 3, till=other, signed_buy_back=True)).actions) == 1
+
+
+def test_an_edge_server_that_buys_nothing_back_says_so_where_it_did_before(tmp_path: Path) -> None:
+    none = edge_server_of(tmp_path, buy_back_wei_per_mE=0)
+    assert none.decide(view(2, 3, till=till())).actions[0].call == ETSC.set_buy_back_price(0)
+    assert len(none.decide(view(2, 3, till=till(buy_back_price=0))).actions) == 1
+
+
+def test_what_it_signed_of_its_buy_back_price_is_found_after_a_restart(tmp_path: Path) -> None:
+    answers = [Slot(2, 1, SELLER, PRICE), till(buy_back_price=0), user(), user(offered=50_000), []]
+    journal = Journal(tmp_path / "journal.jsonl", CONTRACT)
+    for expected in (["buy-back", "open"], ["open"]):
+        server = edge_server_of(tmp_path)
+        actions = server.play(3, answers).actions
+        assert [action.name for action in actions] == expected
+        lines = [{"slot": a.slot, "action": a.name, "nonce": 1, "hash": "0x", "raw": "0x"} for a in actions]
+        journal.append([{"type": "signed", **line} for line in lines])
+
+
+def test_its_credit_is_withdrawn_before_it_is_full(edge_server: EdgeServer) -> None:
+    assert len(edge_server.decide(view(2, 3, till=till(credit=2**87))).actions) == 1
+    withdrawal, opening = edge_server.decide(view(2, 3, till=till(credit=2**87 + 1))).actions
+    assert withdrawal.call == ETSC.withdraw()
+    assert opening.name == "open"

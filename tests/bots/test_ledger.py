@@ -6,7 +6,7 @@ from typing import Any
 
 from bots.ledger import LedgerWindow, ended_at, ledger_of
 from contracts.etsc import Etsc
-from contracts.events import Event, Purchased, SlotOpened, Traded
+from contracts.events import Event, PricePosted, Purchased, SlotOpened, Traded
 from tests.bots.helpers import ALICE, BOB, CONTRACT, NORTH, PRICE, SELLER, record
 
 
@@ -31,6 +31,15 @@ def test_events_become_one_record_a_slot() -> None:
     assert sorted(ledger) == [3, 4]
     assert (ledger[3].opened_at_block, ledger[3].price_wei_per_mE) == (10, PRICE)
     assert (ledger[3].bought_mE, ledger[3].traded_Wh) == ({ALICE: 600}, {ALICE: 1000})
+
+
+def test_the_price_of_a_slot_is_what_its_seller_posted_last() -> None:
+    def posted(block: int, server: str, price: int) -> Event:
+        return PricePosted(slot=3, edge_server=server, price=price, **at(block))
+
+    events = [opened(3, 10), posted(10, SELLER, PRICE), posted(11, BOB, 7)]
+    assert ledger_of(events)[3].price_wei_per_mE == PRICE
+    assert ledger_of([*events, posted(12, SELLER, PRICE + 1)])[3].price_wei_per_mE == PRICE + 1
 
 
 def test_accounts_are_the_same_in_any_case() -> None:

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
-from tests.bots.market_on_chain import BOTS, PROSUMERS, RETAILER, MarketOnChain, wait_until
+import pytest
+
+from chain.rpc import block_number, nonce_of
+from tests.bots.market_on_chain import (
+    BOTS,
+    GENERATION_WH,
+    P_MIN,
+    PROSUMERS,
+    RETAILER,
+    MarketOnChain,
+    wait_until,
+)
 
 BEST_mE = round((100 / (0.3 * 27) - 0.6 / 0.1) * 1000)
 BEST_Wh = BEST_mE * 1000 // 600
@@ -43,7 +55,7 @@ def test_a_campaign_is_played_to_its_end_and_a_killed_prosumer_never_buys_twice(
         assert (user.power, user.consumed, user.deficit) == (0, 4 * BEST_Wh, 0)
     assert [line["x_mE"] for line in market.journal("edge-server-1", "settled")] == [[BEST_mE] * 2] * 4
     retailer = market.ask(market.etsc.user(market.address(RETAILER)))
-    assert retailer.generated == 5 * 50_000
+    assert retailer.generated == 5 * GENERATION_WH
 
 
 def test_a_purchase_written_down_but_not_sent_is_sent_as_it_was_written(market: MarketOnChain) -> None:
@@ -97,3 +109,97 @@ def test_an_account_without_ether_ends_its_bot_with_one_line(market: MarketOnCha
         (folder / file).write_bytes((stranger / file).read_bytes())
     assert market.start("prosumer-1").wait(30) == 1
     assert "insufficient funds" in market.log("prosumer-1").splitlines()[-1]
+
+
+def test_what_a_retailer_earned_is_redeemed_once_a_slot_though_it_is_killed(market: MarketOnChain) -> None:
+    for name in BOTS:
+        market.prepare(name, slots=4)
+        market.start(name)
+    for slot in (2, 3):
+        market.wait_for_signature(RETAILER, slot, "redeem")
+        market.kill(RETAILER)
+        market.start(RETAILER)
+    assert set(market.exit_codes().values()) == {0}, "\n".join(market.log(name) for name in BOTS)
+    earned_mE = sum(-(-BEST_Wh * 600 // 1000) for _ in PROSUMERS)
+    redeemed = [(event.slot, event.amount, event.price) for event in market.redemptions(RETAILER)]
+    assert redeemed == [(slot, earned_mE, P_MIN) for slot in (2, 3, 4)]
+    assert [line["slot"] for line in market.signed(RETAILER, "redeem")] == [2, 3, 4]
+    assert market.ask(market.etsc.user(market.address(RETAILER))).coins == earned_mE
+    posted = market.ask(market.etsc.events(0, "latest", "BuyBackPricePosted"))
+    assert [event.price for event in posted] == [P_MIN]
+
+
+def test_a_redemption_written_down_but_not_sent_is_sent_as_it_was_written(market: MarketOnChain) -> None:
+    server = market.address("edge-server-1")
+    price, amount = PRICE_WEI, 700
+    market.send("edge-server-1", [market.etsc.set_buy_back_price(P_MIN), market.etsc.open_slot(1, price)])
+    market.send(RETAILER, [market.etsc.buy_token(server, amount, price, price)])
+    folder = market.prepare(RETAILER, slots=2)
+    written = market.sign(RETAILER, market.etsc.redeem(server, 250, P_MIN))
+    line = (
+        f'{{"type": "signed", "contract": "{market.etsc.address.lower()}", "slot": 1, "action": "redeem",'
+        f' "nonce": {written.nonce}, "hash": "{written.hash}", "raw": "{written.raw}"}}\n'
+    )
+    (folder / "journal.jsonl").write_text(line)
+    market.start(RETAILER)
+    wait_until(lambda: bool(market.redemptions(RETAILER)), "the redemption")
+    market.send("edge-server-1", [market.etsc.open_slot(2, price)])
+    wait_until(lambda: len(market.redemptions(RETAILER)) > 1, "the redemption of slot 2")
+    first, second = market.redemptions(RETAILER)
+    assert (first.slot, first.amount, first.tx_hash) == (1, 250, written.hash)
+    assert (second.slot, second.amount) == (2, amount - 250)
+
+
+@pytest.mark.parametrize("buy_back", [P_MIN, 0], ids=["with redemption", "without"])
+def test_a_stock_for_two_slots_lasts_as_long_as_elecoins_come_back(
+    make_market: Callable[..., MarketOnChain], buy_back: int
+) -> None:
+    slots = range(1, 6)
+    market = make_market(total_mE=5 * BEST_mE)
+    for name in BOTS:
+        private = {"buy_back_wei_per_mE": buy_back} if name == "edge-server-1" else {}
+        market.prepare(name, slots=len(slots), **private)
+        market.start(name)
+    logs = "\n".join(market.log(name) for name in BOTS)
+    assert set(market.exit_codes().values()) == {0}, logs
+    bought = {slot: sum(record.bought_mE.values()) for slot, record in market.ledger().items()}
+    if buy_back:
+        assert bought == dict.fromkeys(slots, 2 * BEST_mE), logs
+        assert [event.slot for event in market.redemptions(RETAILER)] == [2, 3, 4, 5]
+    else:
+        assert bought == {1: 2 * BEST_mE, 2: 2 * BEST_mE, 3: BEST_mE, 4: 0, 5: 0}, logs
+        assert market.redemptions(RETAILER) == []
+
+
+def test_a_meter_s_reading_beyond_its_allowance_is_sent_in_parts_and_none_is_refused(
+    make_market: Callable[..., MarketOnChain],
+) -> None:
+    market = make_market(meter_limit_Wh=GENERATION_WH // 25)
+    name = f"meter-{RETAILER}"
+    market.prepare(name, slots=1)
+    market.start(name)
+    retailer = market.etsc.user(market.address(RETAILER))
+    sent_before = market.ask(nonce_of(market.address(name)))
+    wait_until(lambda: market.ask(retailer).generated == GENERATION_WH, "the whole reading")
+    readings = market.ask(market.etsc.events(0, "latest", "Generated"))
+    assert len(readings) > 1
+    assert market.ask(nonce_of(market.address(name))) - sent_before == len(readings)
+
+
+def test_while_the_market_is_paused_nobody_sends_and_then_it_goes_on(market: MarketOnChain) -> None:
+    market.send("administrator", [market.etsc.pause()])
+    before = [market.ask(nonce_of(market.address(name))) for name in BOTS]
+    for name in BOTS:
+        market.prepare(name, slots=2)
+        market.start(name)
+    waiting = ("edge-server-1", f"meter-{RETAILER}")
+    wait_until(
+        lambda: all(market.log(name).count("the market is paused") > 1 for name in waiting),
+        "the bots that could act to see the pause",
+    )
+    head = market.ask(block_number())
+    wait_until(lambda: market.ask(block_number()) > head + 1, "another two blocks")
+    assert [market.ask(nonce_of(market.address(name))) for name in BOTS] == before
+    market.send("administrator", [market.etsc.unpause()])
+    assert set(market.exit_codes().values()) == {0}, "\n".join(market.log(name) for name in BOTS)
+    assert len(market.ledger()[2].traded_Wh) == len(PROSUMERS)

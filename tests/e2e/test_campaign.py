@@ -5,6 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
+
+from chain.rpc import HttpRpc
+from contracts.etsc import Etsc
+from market.units import Q_to_mE_per_kWh, Wh_to_mE
+from market.utilities import prosumer_utility
+from tests.e2e.conftest import SMALL
 from tests.e2e.refused import refused
 from tests.e2e.running import Market
 
@@ -50,6 +58,50 @@ def test_a_report_says_what_was_run(played: dict[str, Any], market: Market) -> N
         assert record["price"] > 0
         assert all(x > 0 for x in record["x"])
         assert all(y > 0 for y in record["y_Wh"])
+
+
+def test_what_retailers_earn_comes_back_and_is_reported_beside_the_utilities(
+    played: dict[str, Any], market: Market
+) -> None:
+    report, testbed = played["report"], market.opened()
+    (retailer,) = testbed.participants.retailers
+    with HttpRpc(testbed.plan.nodes[0].rpc_url) as rpc:
+        account = Etsc(testbed.registration.contract).user(retailer.address)
+        earned_mE = [rpc.fetch(account, report["start_block"] - 1).coins]
+    Q = report["parameters"]["Q"]
+    for record in report["slot_records"]:
+        earned_mE.append(earned_mE[-1] + sum(Wh_to_mE(y_Wh, Q_to_mE_per_kWh(Q)) for y_Wh in record["y_Wh"]))
+    rows = report["redemptions"]
+    assert rows
+    assert len({row["slot"] for row in rows}) == len(rows)
+    sold_back_mE = 0
+    for row in rows:
+        sold_back_mE += row["amount_mE"]
+        assert sold_back_mE == earned_mE[row["slot"] - 1], "all that was earned before the slot"
+        assert (row["user"], row["edge_server"]) == ("retailer-1", "edge-server-1")
+        assert row["price"] == report["parameters"]["p_min"]
+        assert int(row["paid_wei"]) == row["amount_mE"] * row["price_wei_per_mE"]
+    assert report["totals"]["redeemed_elecoins"] == sold_back_mE / 1000
+    text = Path(played["report_dir"], "report.md").read_text()
+    assert f"| retailer-1 | edge-server-1 | {len(rows)} | {sold_back_mE / 1000:.3f} |" in text
+    game = testbed.game
+    for record in report["slot_records"]:
+        for x, w, utility in zip(record["x"], game.w, record["prosumer_utilities"], strict=True):
+            equation_3 = prosumer_utility(x, record["price"], theta=game.theta, eta=game.eta, Q=game.Q, w=w)
+            assert utility == pytest.approx(equation_3, abs=0.01)  # the electricity is in whole Wh
+
+
+def test_a_market_that_buys_nothing_back_redeems_nothing(played: dict[str, Any], market: Market) -> None:
+    assert played["report"]["redemptions"]
+    path = market.home.directory / ".no-buy-back.yaml"
+    path.write_text(yaml.safe_dump({**SMALL, "market": {**SMALL["market"], "buy_back": 0}}))
+    market.home.ok("up", "--name", market.name, "--config", str(path))
+    try:
+        campaign = market.campaign("--slots", "2")
+        assert campaign["conservation"]["ok"] is True
+        assert campaign["report"]["redemptions"] == []
+    finally:
+        market.up()
 
 
 def test_nothing_of_a_campaign_runs_on_after_it(played: dict[str, Any], market: Market) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from orchestrator import store
 from tests.e2e.conftest import SMALL
 from tests.e2e.refused import refused
 from tests.e2e.running import COMMAND, Home, Market, Ran, processes_of
@@ -66,6 +67,7 @@ def test_destroy_asks_nobody_where_nobody_can_answer(market: Market) -> None:
         ("selling: nobody", ["selling", "'nobody'"]),
         ("mnemonic: twelve wrong words", ["mnemonic"]),
         ("market: {p_min: 50, p_max: 45}", ["market", "p_m"]),
+        ("market: {buy_back: 50}", ["market", "buy_back", "at most p_min, which is 10.0"]),
         ("chain: [", ["not valid YAML"]),
         ("just words", ["expected keys and values"]),
         ("explorer: {port: 80}", ["explorer.port", "80", "1024"]),
@@ -102,6 +104,22 @@ def test_a_chain_refuses_what_its_genesis_block_has_fixed(market: Market, tmp_pa
     after = market.status()
     assert after["genesis_hash"] == before["genesis_hash"]
     assert {node["state"] for node in after["nodes"]} == {"running"}
+
+
+def test_a_contract_constructed_otherwise_than_planned_is_refused(market: Market) -> None:
+    with market.home.here():
+        state = store.require(market.name)
+        planned = state.config
+        state.config = {**planned, "campaign": {**planned["campaign"], "slot_deadline_blocks": 31}}
+        store.save(state)
+    try:
+        ran = market.home.run("up", "--name", market.name)
+        refused(ran, 3, "slot_deadline_blocks is 30, expected 31", "testbed destroy")
+    finally:
+        with market.home.here():
+            state.config = planned
+            store.save(state)
+    assert {node["state"] for node in market.up()["nodes"]} == {"running"}
 
 
 def test_an_edited_state_is_refused_and_left_as_it_is(market: Market) -> None:

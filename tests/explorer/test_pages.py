@@ -61,6 +61,7 @@ def test_the_deployment_shows_the_constructors_arguments(town: Town, explorer: E
     assert "total elecoins 1,000,000 elecoins" in text
     assert "unit power price 0.6 elecoins/kWh" in text
     assert "slot deadline blocks 20" in text
+    assert "min unit price 10 ether/elecoin max unit price 45 ether/elecoin meter limit 1,000 kWh" in text
     assert EDGE_SERVER.address in text
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from chain.call import Call
 from chain.rpc import HttpRpc
 from chain.wallet import Wallet
-from contracts.etsc import Etsc, contract_address, deployment
+from contracts.etsc import Etsc, Terms, contract_address, deployment
 from market.units import Q_to_mE_per_kWh, elecoins_to_mE, mE_to_Wh, price_to_wei_per_mE
 from tests.explorer.gethnode import RICH, GethNode
 
@@ -16,6 +16,12 @@ HOSTILE = "<script>alert(1)</script>"
 Q_MILLI = Q_to_mE_per_kWh(0.6)
 ADMINISTRATOR, EDGE_SERVER = RICH[0], RICH[1]
 SALE_WEI_PER_mE = price_to_wei_per_mE(27.184921)
+TERMS = Terms(
+    slot_deadline_blocks=20,
+    min_unit_price=price_to_wei_per_mE(10),
+    max_unit_price=price_to_wei_per_mE(45),
+    meter_limit=1_000_000,
+)
 
 
 @dataclass
@@ -35,7 +41,7 @@ class Town:
             nonce = int(rpc.request("eth_getTransactionCount", ADMINISTRATOR.address, "latest"), 16)
         etsc = Etsc(contract_address(ADMINISTRATOR.address, nonce))
         buyers, sellers = RICH[2 : 2 + prosumers], RICH[12 : 12 + retailers]
-        calls = [deployment(ADMINISTRATOR.address, 10**9, Q_MILLI, 20, [EDGE_SERVER.address])]
+        calls = [deployment(ADMINISTRATOR.address, 10**9, Q_MILLI, [EDGE_SERVER.address], TERMS)]
         for index, each in enumerate(buyers):
             calls.append(
                 etsc.empower(HOSTILE if index == 0 else names.format(index + 1), each.address, True, True)
@@ -43,7 +49,7 @@ class Town:
         calls += [
             etsc.empower(f"retailer-{at + 1}", each.address, True, True) for at, each in enumerate(sellers)
         ]
-        calls += [etsc.bind_meter(each.address, _meter(at).address) for at, each in enumerate(sellers)]
+        calls += [etsc.bind_meter(each.address, meter_of(at).address) for at, each in enumerate(sellers)]
         node.send(ADMINISTRATOR, *calls)
         return cls(node, etsc, buyers, sellers)
 
@@ -51,7 +57,7 @@ class Town:
         """One slot in which each prosumer buys and trades for its demand in elecoins; the trades' hashes."""
         self.slot += 1
         for at, retailer in enumerate(self.retailers):
-            self.node.send(_meter(at), self.etsc.generation(self.slot * 1_000_000))
+            self.node.send(meter_of(at), self.etsc.generation(self.slot * 1_000_000))
             self.node.send(retailer, self.etsc.offer(500_000))
         self.node.send(EDGE_SERVER, self.etsc.open_slot(self.slot, price_wei_per_mE))
         hashes = []
@@ -75,9 +81,9 @@ class Town:
         ]
         named += [(f"prosumer-{at}", "prosumer", each) for at, each in enumerate(self.prosumers, 1)]
         named += [(f"retailer-{at}", "retailer", each) for at, each in enumerate(self.retailers, 1)]
-        named += [(f"meter-retailer-{at + 1}", "meter", _meter(at)) for at in range(len(self.retailers))]
+        named += [(f"meter-retailer-{at + 1}", "meter", meter_of(at)) for at in range(len(self.retailers))]
         return [{"address": each.address, "name": name, "role": role} for name, role, each in named]
 
 
-def _meter(at: int) -> Wallet:
+def meter_of(at: int) -> Wallet:
     return RICH[18 + at]

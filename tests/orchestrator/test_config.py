@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from errors import TestbedError
 from market.parameters import preset
+from market.units import price_to_wei_per_mE
 from orchestrator.config import Config, MarketConfig, NodeConfig, load_config, parse_config
 
 _TEMPLATE = resources.files("orchestrator").joinpath("testbed.yaml").read_text(encoding="utf-8")
@@ -115,6 +116,15 @@ def test_a_configuration_survives_being_kept_as_json() -> None:
         ("market: {x_min: 16}", "market: x_max = 15.0 is not allowed: it must be >= x_min = 16.0"),
         ("market: {Q: 0.0001}", "market: Q is 0.0001 and x_max is 15.0: each must be at least 0.001"),
         ("market: {p_min: 1e-16}", "market: p_min is 1e-16: it must be at least 1e-15"),
+        ("market: {p_max: 1.2e9}", "market.p_max: is 1200000000.0, but it should be less than or equal to 1"),
+        ("market: {buy_back: -1}", "market.buy_back: is -1, but it should be greater than or equal to 0"),
+        ("market: {buy_back: 10.1}", "market: buy_back is 10.1: it must be at most p_min, which is 10.0"),
+        (
+            "market: {buy_back: 3, p_min: 2}",
+            "market: buy_back is 3.0: it must be at most p_min, which is 2.0",
+        ),
+        ("market: {buy_back: 1e-16}", "market: buy_back is 1e-16: it must be 0, or at least 1e-15"),
+        ("market: {x_max: 1e5, p_max: 1e3}", "market.p_max is 1000.0: the sales of two slots could come to"),
         (
             "campaign: {wait_blocks: 9, slot_deadline_blocks: 9}",
             "campaign: slot_deadline_blocks is 9: it must be above wait_blocks, which is 9",
@@ -146,8 +156,9 @@ def test_every_mistake_is_said_at_once_each_in_its_line(tmp_path: Path) -> None:
     ("text", "what"),
     [
         ("market: {x_max: 1e6}\ncampaign: {declared_slots: 1000000}", "elecoins"),
+        # Each edge server's part alone would fit.
+        ("market: {prosumers: 10, x_max: 1e4}\ncampaign: {declared_slots: 1000000}", "elecoins"),
         ("market: {Q: 0.001, prosumers: 20}\ncampaign: {declared_slots: 1000000}", "electricity"),
-        ("market: {prosumers: 200}\ncampaign: {declared_slots: 1000000}", "the seller's earnings"),
     ],
 )
 def test_more_slots_than_the_contract_can_count_are_refused_before_a_chain_is_made(
@@ -178,3 +189,19 @@ def test_a_mistake_in_a_report_names_the_report(tmp_path: Path) -> None:
     assert message.startswith(f"{tmp_path / 'report.json'}, configuration: market.Q: is -1")
     assert "cannot be parsed" in _refusal(tmp_path, json.dumps(report)[:-5], "report.json")
     assert "expected keys and values" in _refusal(tmp_path, '{"kind": "campaign report"}', "report.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "wei_per_mE"), [("{}", 10**16), ("{buy_back: 0}", 0), ("{buy_back: 2.5}", 25 * 10**14)]
+)
+def test_elecoins_are_bought_back_at_p_min_unless_told(tmp_path: Path, text: str, wei_per_mE: int) -> None:
+    assert _load(tmp_path, f"market: {text}").market.buy_back_wei_per_mE == wei_per_mE
+
+
+def test_the_largest_price_that_is_allowed_fits_the_contract(tmp_path: Path) -> None:
+    market = _load(tmp_path, "market: {p_min: 1e9, p_max: 1e9, x_max: 0.001, prosumers: 1}").market
+    assert price_to_wei_per_mE(market.game.p_max) < 2**80
+
+
+def test_two_hundred_prosumers_play_as_many_slots_as_eight(tmp_path: Path) -> None:
+    assert _load(tmp_path, "market: {prosumers: 200}").campaign == Config().campaign

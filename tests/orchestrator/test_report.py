@@ -84,9 +84,12 @@ def report_of(
         ],
         "equilibrium": asdict(best),
         "slot_records": records,
+        "redemptions": [],
         "totals": {
             "purchases": game.prosumers * complete,
             "trades": game.prosumers * complete,
+            "redeemed_elecoins": 0.0,
+            "redeemed_ether": 0.0,
             "blocks": 2 * slots + 1,
             "slots_complete": complete,
             "slots_per_two_blocks": complete / slots if slots else None,
@@ -249,6 +252,33 @@ def test_an_equilibrium_of_zero_has_no_deviation() -> None:
     report = report_of(2)
     report["equilibrium"]["server_utility"] = 0.0
     assert _row(report_text(report), "server utility")[1:] == ["0.0000", "–"]
+
+
+def test_redemptions_are_summed_by_who_and_where_and_touch_no_utility() -> None:
+    def row(slot: int, user: str, elecoins_mE: int) -> dict[str, Any]:
+        return {
+            "slot": slot,
+            "user": user,
+            "edge_server": "edge-server-1",
+            "amount_mE": elecoins_mE,
+            "paid_wei": str(elecoins_mE * 10**16),
+        }
+
+    rows = [row(2, "retailer-1", 1500), row(2, "prosumer-2", 7), row(3, "retailer-1", 500)]
+    without, text = report_text(report_of(3)), report_text(report_of(3, redemptions=rows))
+    assert "Nobody sold elecoins back" in without
+    assert _row(text, "retailer-1") == ["edge-server-1", "2", "2.000", "20.000000"]
+    assert _row(text, "all") == ["", "3", "2.007", "20.070000"]
+    assert text.index("| prosumer-2 | edge-server-1") < text.index("| retailer-1 | edge-server-1")
+    assert "is in none of them" in text
+    for quantity in ("server utility", "mean prosumer utility"):
+        assert _row(text, quantity) == _row(without, quantity)
+
+
+def test_a_report_from_before_there_were_redemptions_is_told_all_the_same() -> None:
+    report = report_of(2)
+    del report["redemptions"]
+    assert "This report does not say." in report_text(report)
 
 
 def test_what_died_and_what_was_noted_is_named_whatever_it_is_called() -> None:
