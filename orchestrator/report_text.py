@@ -245,7 +245,7 @@ def _audit(audit: dict[str, Any]) -> Iterator[str]:
                     check["quantity"],
                     check["expected"],
                     check["actual"],
-                    f"{int(check['actual']) - int(check['expected']):+d}",
+                    f"{int(check['difference']):+d}" if check["difference"] is not None else "–",
                 )
                 for check in failures
             ),

@@ -300,6 +300,12 @@ def test_the_audit_is_told_with_its_counts_and_every_failing_check_in_full() -> 
     assert f"| ether | `{wrong.account}` | balance | {10**18} | {10**18 - 7} | -7 |" in unsound
 
 
+def test_a_failing_check_of_what_is_no_number_has_no_difference() -> None:
+    wrong = Check("registry", "0x" + "12" * 20, "name", "prosumer-1", "a|b\n| c")
+    text = report_text(report_of(2, checks=(_HOLDS, wrong)))
+    assert f"| registry | `{wrong.account}` | name | prosumer-1 | a\\|b \\| c | – |" in text
+
+
 def test_electricity_that_did_not_arrive_is_told() -> None:
     report = report_of(3)
     assert "less electricity arrived" not in report_text(report)
