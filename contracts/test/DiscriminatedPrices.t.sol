@@ -87,10 +87,16 @@ contract DiscriminatedPricesTest is Market {
         own.push(IETSC.OwnPrice(prosumers[0], PRICE + 1));
         post(edgeServers[0], 1, PRICE);
         open(PRICE);
-        delete own;
+        own[0].prosumer = prosumers[1];
         post(edgeServers[0], 3, PRICE);
         assertTrue(etsc.edgeServer(edgeServers[0]).discriminated);
         assertEq(etsc.priceFor(edgeServers[0], prosumers[0]), PRICE);
+    }
+
+    /// The events could not tell it from a unified price, so it must be one.
+    function test_noOwnPriceAtAllIsUnifiedPricing() public {
+        post(edgeServers[0], 1, PRICE);
+        assertFalse(etsc.edgeServer(edgeServers[0]).discriminated);
     }
 
     function test_ownPricesOutliveASlotThatSomebodyElseOpens() public {
