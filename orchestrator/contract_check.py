@@ -20,7 +20,7 @@ from contracts.opcodes import later_opcodes
 from errors import TestbedError
 from orchestrator.command import CommandFailed
 from orchestrator.contract_script import records, script
-from orchestrator.foundry import CONTRACTS, FOR_THE_CHAIN, Project, artifact_text, project
+from orchestrator.foundry import CONTRACTS, FOR_ITS_MEANING, FOR_THE_CHAIN, Project, artifact_text, project
 from orchestrator.geth import find_geth
 from orchestrator.progress import Report
 from orchestrator.rehearsal import Rehearsal, development_geth, rehearse, simulator
@@ -127,7 +127,7 @@ class Check:
 
     def _forge_test(self, *selection: str) -> str:
         done = self._made.run(
-            *("forge", "test", "--json", *selection),
+            *("forge", "test", "--json", "--skip", "test/proofs/**", *selection),
             timeout_seconds=_STEP_SECONDS,
             report=self._report,
             what="forge test",
@@ -170,6 +170,7 @@ class Check:
             timeout_seconds=_STEP_SECONDS,
             report=self._report,
             what="halmos",
+            env=FOR_ITS_MEANING,
             check=False,
         )
         path = self._made.folder / "halmos.json"

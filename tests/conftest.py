@@ -26,6 +26,7 @@ _POW_TIMEOUT_SECONDS = _DAG_WAIT_SECONDS + 15 * 60
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "docker: needs Docker's daemon and Compose v2")
+    config.addinivalue_line("markers", "longest: begins first, or the others would wait for it at the end")
     config.addinivalue_line("markers", "pow: needs the data sets of proof of work (2 GiB, minutes to make)")
 
 
@@ -37,7 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("pow"):
             item.add_marker(pytest.mark.xdist_group("pow"))
             item.add_marker(pytest.mark.timeout(_POW_TIMEOUT_SECONDS))
-    items.sort(key=lambda item: item.get_closest_marker("pow") is not None)
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("pow") is not None,
+            item.get_closest_marker("longest") is None,
+        )
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -22,12 +22,6 @@ def checked_in(contract: str) -> Artifact:
     return Artifact(FIXTURES / f"{contract}.json")
 
 
-def compiled_etsc() -> str:
-    """What contracts/artifacts/ETSC.json has to be."""
-    with project(print) as made:
-        return artifact_text(made.artifact("ETSC"))
-
-
 def compiled_fixture(name: str) -> str:
     """What tests/contracts/mutants/NAME.json has to be."""
     with tempfile.TemporaryDirectory() as folder:

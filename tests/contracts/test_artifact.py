@@ -10,7 +10,7 @@ import pytest
 from contracts.artifact import ARTIFACT
 from contracts.opcodes import opcodes
 from orchestrator.foundry import CONTRACTS
-from tests.contracts.compiler import FIXTURE_NAMES, FIXTURES, checked_in, compiled_etsc, compiled_fixture
+from tests.contracts.compiler import FIXTURE_NAMES, FIXTURES, checked_in, compiled_fixture
 
 # Yellow paper, appendix H, as of London.
 LONDON = frozenset(
@@ -32,10 +32,6 @@ PUSH1 = 0x60
 RUNTIME = ARTIFACT.deployed_bytecode
 # Up to the runtime code, which it carries as data.
 CREATING = ARTIFACT.bytecode[: ARTIFACT.bytecode.index(RUNTIME[:64])]
-
-
-def test_the_artifact_is_what_the_sources_compile_to() -> None:
-    assert compiled_etsc() == (CONTRACTS / "artifacts" / "ETSC.json").read_text()
 
 
 @pytest.mark.parametrize("name", FIXTURE_NAMES)

@@ -23,6 +23,7 @@ import yaml
 from orchestrator.engine import make_engine
 from orchestrator.existing import Testbed, open_testbed
 from orchestrator.labels import PROJECT
+from orchestrator.progress import is_heartbeat
 
 COMMAND = Path(sys.executable).with_name("testbed")
 # Bounds for a machine that is busy; what is tested never depends on them.
@@ -87,9 +88,13 @@ class Begun:
         assert any(words in line for line in self.lines), f"ended without {words!r}: {self.lines}"
 
     def said(self, number: int) -> bool:
-        """Wait for this many lines; False where the command ended before."""
-        wait_until(lambda: len(self.lines) >= number or self._over(), f"{number} lines")
-        return len(self.lines) >= number
+        """Wait for this many lines, seconds that pass not counted; False where the command ended before."""
+
+        def enough() -> bool:
+            return sum(not is_heartbeat(line) for line in self.lines) >= number
+
+        wait_until(lambda: enough() or self._over(), f"{number} lines")
+        return enough()
 
     def _over(self) -> bool:
         return self.process.poll() is not None and not self._readers[0].is_alive()

@@ -17,11 +17,10 @@ from contracts.artifact import ARTIFACT, signature
 from contracts.etsc import Etsc
 from errors import TestbedError
 from orchestrator.command import run
-from orchestrator.contract_check import GAS_FILE, Check, Failed, gas_of
-from orchestrator.contract_script import records, script
+from orchestrator.contract_check import Check, Failed
+from orchestrator.contract_script import script
 from orchestrator.foundry import CONTRACTS, Project, Tools, project, tools
-from orchestrator.geth import find_geth
-from orchestrator.rehearsal import Attack, Step, development_geth, rehearse, simulator
+from orchestrator.rehearsal import Attack, Step, rehearse, simulator
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -50,6 +49,7 @@ def broken(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Project]:
         yield made
 
 
+@pytest.mark.longest
 def test_the_contract_is_in_order() -> None:
     said = run(
         [Path(sys.executable).with_name("testbed"), "contract", "check", "--json"],
@@ -73,9 +73,12 @@ def test_another_contract_is_not_the_artifact_and_fails_its_tests(broken: Projec
     check = Check(broken, print)
     with pytest.raises(Failed, match="do not compile to the checked-in artifact"):
         check.artifact()
-    with pytest.raises(Failed, match=r"\d+ of \d+ failed") as caught:
+    for file in (broken.folder / "test").iterdir():
+        if file.name not in {"Market.sol", "Trade.t.sol"}:
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+    with pytest.raises(Failed, match=r"1 of \d+ failed") as caught:
         check.tests()
-    assert "self" in caught.value.detail.lower()
+    assert "nobodyTradesWithItself" in caught.value.detail
 
 
 @pytest.mark.parametrize("broken", [FORMAT], indirect=True)
@@ -89,15 +92,6 @@ def test_slither_has_its_say(broken: Project) -> None:
     with pytest.raises(Failed, match="1 findings") as caught:
         Check(broken, print).slither()
     assert "timestamp" in caught.value.detail
-
-
-def test_anvil_and_geth_agree_on_gas_and_records(installed: Tools, anvil: Rpc) -> None:
-    on_anvil = rehearse(anvil, script)
-    with development_geth(find_geth(print)) as geth:
-        on_geth = rehearse(geth, script)
-        assert records(geth, Etsc(on_geth.contract)) == records(anvil, Etsc(on_anvil.contract))
-    assert gas_of(on_geth) == gas_of(on_anvil) == json.loads(GAS_FILE.read_text())
-    assert on_geth.refused == on_anvil.refused
 
 
 def test_the_script_calls_every_function_that_changes_something() -> None:
