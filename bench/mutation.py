@@ -23,9 +23,10 @@ from bench.figures import Comparison, Limit, Rows, Side
 from bench.room import Room
 from contracts.artifact import ARTIFACT
 from orchestrator.command import CommandFailed
-from orchestrator.foundry import FOR_ITS_MEANING, Project, project
+from orchestrator.foundry import Project, project
 
 _SCRIPT = Path(__file__).with_name("mutants.py")
+_PROFILE = {"FOUNDRY_PROFILE": "mutation"}
 _SCORE = 0.95
 # A mutant that loops is as good as caught.
 _TEST_SECONDS = 180.0
@@ -60,7 +61,7 @@ def measure(place: Room, sample: int | None, seed: int) -> Comparison:
     with contextlib.ExitStack() as stack:
         projects = [stack.enter_context(project(place.report)) for _ in range(workers)]
         place.report("making the mutants")
-        made = projects[0].run("python", _SCRIPT, env=FOR_ITS_MEANING)
+        made = projects[0].run("python", _SCRIPT, env=_PROFILE)
         mutants = [Mutant(**one) for one in json.loads(made.stdout)]
         total = len(mutants)
         if sample is not None and sample < total:
@@ -77,7 +78,7 @@ def measure(place: Room, sample: int | None, seed: int) -> Comparison:
         title=f"mutants of ETSC: {len(mutants)} of {total}",
         sides=[
             Side("mutants that are faults", "n", [float(counted)], ["slither's operators"]),
-            Side("noticed", "n", [float(count["killed"])], ["FOUNDRY_PROFILE=source forge test"]),
+            Side("noticed", "n", [float(count["killed"])], ["FOUNDRY_PROFILE=mutation forge test"]),
         ],
         ratio=score,
         limits=[Limit("noticed / faults", score, _SCORE, at_least=True)],
@@ -88,7 +89,7 @@ def measure(place: Room, sample: int | None, seed: int) -> Comparison:
 
 def _require_green(made: Project) -> None:
     """The tests pass on the contract as it is; otherwise every mutant would seem to be noticed."""
-    made.run("forge", "test", env=FOR_ITS_MEANING, timeout_seconds=600)
+    made.run("forge", "test", env=_PROFILE, timeout_seconds=600)
 
 
 def _fates(
@@ -123,7 +124,7 @@ def _fate(made: Project, mutant: Mutant, plain: str) -> Fate:
     source = path.read_bytes()
     path.write_bytes(source[: mutant.start] + mutant.new.encode() + source[mutant.end :])
     try:
-        built = made.run("forge", "build", env=FOR_ITS_MEANING, check=False)
+        built = made.run("forge", "build", env=_PROFILE, check=False)
         if built.returned:
             return "invalid"
         if _bytecode(made) == plain:
@@ -133,7 +134,7 @@ def _fate(made: Project, mutant: Mutant, plain: str) -> Fate:
                 "forge",
                 "test",
                 "--fail-fast",
-                env=FOR_ITS_MEANING,
+                env=_PROFILE,
                 timeout_seconds=_TEST_SECONDS,
                 check=False,
             )

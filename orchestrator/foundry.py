@@ -27,9 +27,8 @@ CONTRACTS = Path(contracts.__file__).parent
 _PYTHON_TOOLS = Path(__file__).with_name("contract-tools.lock")
 _NPM_FILES = ("package.json", "package-lock.json")
 _PROJECT = (*_NPM_FILES, "foundry.toml", "solc", "src", "test")
-# Profiles of foundry.toml: one compiles as for the chain, one as quickly as it can.
+# The profile of foundry.toml that compiles as for the chain, and no test.
 FOR_THE_CHAIN = {"FOUNDRY_PROFILE": "chain"}
-FOR_ITS_MEANING = {"FOUNDRY_PROFILE": "source"}
 _INSTALL_SECONDS = 900.0
 _BUILD_SECONDS = 600.0
 
@@ -136,7 +135,7 @@ class Project:
 
     def artifact(self, contract: str, file: str | None = None) -> dict[str, Any]:
         """What the compiler makes of a contract of src/, in the form in which it is checked in."""
-        self.run("forge", "build", "--skip", "test", env=FOR_THE_CHAIN)
+        self.run("forge", "build", env=FOR_THE_CHAIN)
         out = json.loads((self.folder / "out" / (file or f"{contract}.sol") / f"{contract}.json").read_text())
         settings = out["metadata"]["settings"]
         return {

@@ -86,7 +86,8 @@ def show_step(out: Console, step: StepResult) -> None:
     """One step of the contract's check, as it ends."""
     mark = _MARKS["good" if step.ok else "bad"]
     out.print(
-        f"{mark} {step.stage:10} [bold]{step.name:18}[/bold] {step.found}  [dim]{step.seconds:.0f} s[/]"
+        f"{mark} {step.stage:10} [bold]{step.name:18}[/bold] {step.found}  [dim]{step.seconds:.0f} s[/]",
+        soft_wrap=True,
     )
     if step.detail:
         out.print(Padding(Text(step.detail), (0, 0, 0, 4)), style="dim")

@@ -14,9 +14,6 @@ import {Handler} from "./Handler.sol";
 abstract contract Refusing is CommonBase, StdAssertions {
     bytes4 internal constant NO_REASON = 0;
 
-    /// how often something was refused
-    uint256 public refusals;
-
     Cast internal cast;
     IETSC internal immutable etsc;
     Handler internal immutable handler;
@@ -47,7 +44,6 @@ abstract contract Refusing is CommonBase, StdAssertions {
             assertFalse(done, attempt);
             assertEq(bytes32(bytes4(reason)), bytes32(error), attempt);
         }
-        ++refusals;
     }
 
     /// While the market is paused the pause is the reason.
