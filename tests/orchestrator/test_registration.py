@@ -38,7 +38,8 @@ def node() -> Iterator[GethNode]:
     block = genesis_block(
         chain_id=CHAIN_ID,
         timestamp=int(time.time()),
-        allocation_wei={account: 10**24 for account in (administrator.address, RICH[0].address)},
+        # All of them: one sends what moves on a sealer that got stuck.
+        allocation_wei={account: 10**24 for account in (administrator.address, *(w.address for w in RICH))},
         clique_signers=[SEALER.address],
     )
     with tempfile.TemporaryDirectory(prefix="reg-") as directory:  # short: a socket's path is limited
