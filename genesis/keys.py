@@ -64,7 +64,7 @@ def write_keystore(key: Key, directory: Path) -> None:
         return
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     words = secrets.token_hex(16)
-    content = create_keyfile_json(key.private_key, words, kdf="scrypt", iterations=_SCRYPT_WORK_FACTOR)
+    content = encrypted(key.private_key, words)
     _write_private(password, words)
     _write_private(keystore, json.dumps(content))
 

@@ -15,6 +15,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
 from chain.rpc import IpcRpc
+from genesis.keys import encrypted
 from tests.contracts.chain import CHAIN_ID, Chain, allocation, funded_keys, genesis, wait_for_answer
 
 
@@ -73,8 +74,7 @@ def _sealing_flags(sealer: LocalAccount, folder: Path) -> list[str]:
     keystore = folder / "data" / "keystore"
     keystore.mkdir(parents=True)
     (folder / "password").write_text("test")
-    key_file = Account.encrypt(sealer.key, "test", kdf="pbkdf2", iterations=1)
-    (keystore / "sealer.json").write_text(json.dumps(key_file))
+    (keystore / "sealer.json").write_text(json.dumps(encrypted(bytes(sealer.key), "test")))
     unlock = ("--unlock", sealer.address, "--password", str(folder / "password"))
     return ["--mine", "--miner.etherbase", sealer.address, *unlock]
 

@@ -12,7 +12,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from errors import TestbedError
-from genesis.keys import Key, derive, encrypted, new_mnemonic, write_keystore
+from genesis.keys import Key, derive, new_mnemonic, write_keystore
 from genesis.paths import PARTICIPANT_PATH
 from orchestrator.geth import find_geth
 
@@ -101,10 +101,11 @@ def test_half_a_pair_is_made_anew(key: Key, tmp_path: Path, lost: str) -> None:
     assert bytes(Account.decrypt(content, (tmp_path / "password").read_text())) == key.private_key
 
 
-def test_no_keystore_of_a_thousand_lacks_a_byte_that_geth_would_miss(key: Key) -> None:
+def test_no_keystore_of_a_thousand_lacks_a_byte_that_geth_would_miss(key: Key, tmp_path: Path) -> None:
     """One in 256 did, as the library writes them, and Geth panicked when it unlocked the key."""
-    for _ in range(1000):
-        crypto = encrypted(key.private_key, "words")["crypto"]
+    for number in range(1000):
+        write_keystore(key, tmp_path / str(number))
+        crypto = json.loads((tmp_path / str(number) / "keystore.json").read_text())["crypto"]
         assert len(bytes.fromhex(crypto["cipherparams"]["iv"])) == 16
         assert len(bytes.fromhex(crypto["kdfparams"]["salt"])) == 16
         assert len(bytes.fromhex(crypto["ciphertext"])) == 32
