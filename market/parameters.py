@@ -5,8 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass, fields, replace
+from typing import Literal, get_args
 
 from errors import TestbedError
+
+
+Pricing = Literal["unified", "discriminated"]
+PRICINGS: tuple[Pricing, ...] = get_args(Pricing)
 
 
 def intentions(prosumers: int) -> tuple[float, ...]:
@@ -60,12 +65,18 @@ class Parameters:
     """Computing power of each edge server, any unit; its length is M."""
     seller: int = 0
     """Which edge server sells the elecoins: an index into alpha."""
+    pricing: Pricing = "unified"
+    """One price for all prosumers, or a price for each (the paper's two pricing mechanisms)."""
 
     def __post_init__(self) -> None:
         for name in ("w", "alpha"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.pricing not in PRICINGS:
+            raise _refused("pricing", self.pricing, "one of " + ", ".join(PRICINGS))
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "pricing":
+                continue
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, bool) or not isinstance(number, (int, float)):
                     raise _refused(field.name, number, "a number")

@@ -15,6 +15,7 @@ from chain.rpc import FailoverRpc, Rpc, RpcError, RpcUnreachable, block_number
 from contracts.audit import Audit
 from contracts.etsc import Etsc
 from errors import EnvironmentFault, TestbedError
+from errors.files import write_atomic
 from orchestrator import store
 from orchestrator.engine import ServiceState
 from orchestrator.existing import Testbed, open_testbed
@@ -247,7 +248,7 @@ def _collect(testbed: Testbed, campaign: Campaign) -> None:
             shutil.copyfile(journal, target)
         with suppress(TestbedError):  # a bot that never started has no log
             lines = "\n".join(testbed.engine.logs(bot, follow=False))
-            store.write_atomic(campaign.directory / "logs" / f"{bot}.log", lines + "\n")
+            write_atomic(campaign.directory / "logs" / f"{bot}.log", lines + "\n")
     # A node that died during the campaign stays dead: `testbed up` is what starts nodes.
     testbed.engine.remove(bots)
 

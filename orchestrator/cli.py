@@ -88,7 +88,7 @@ def init(
     """Write a commented configuration, with every default in it."""
     from importlib import resources
 
-    from orchestrator.store import write_atomic
+    from errors.files import write_atomic
 
     if path.exists() and not force:
         raise TestbedError("the file is there already", where=str(path), fix="`--force` writes over it.")

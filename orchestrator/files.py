@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from errors.files import write_atomic
 from genesis.block import genesis_block
-from orchestrator import store
 from orchestrator.engine import Engine
 from orchestrator.existing import Testbed
 from orchestrator.participants import allocation_wei, keys_of
@@ -28,7 +28,7 @@ def write_genesis(testbed: Testbed) -> Path:
             clique_signers=[node.sealer for node in testbed.plan.nodes] if clique else [],
             clique_period_seconds=testbed.config.chain.period_seconds,
         )
-        store.write_atomic(path, json.dumps(block, indent=1))
+        write_atomic(path, json.dumps(block, indent=1))
     return path
 
 
@@ -73,7 +73,7 @@ def write_explorer_config(testbed: Testbed, contract: str) -> None:
     path = plan.directory / "explorer" / "explorer.json"
     text = json.dumps(content, indent=1)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        store.write_atomic(path, text, private=True)
+        write_atomic(path, text, private=True)
 
 
 def _explorer_node(node: Node) -> dict[str, str]:
@@ -117,4 +117,4 @@ def _write_settings(node: Node) -> None:
     would never dial the other again."""
     text = f'[Node.P2P]\nListenAddr = "{node.p2p_host}:{node.p2p_port}"\nDialRatio = 1\n'
     if not node.settings_path.exists() or node.settings_path.read_text(encoding="utf-8") != text:
-        store.write_atomic(node.settings_path, text)
+        write_atomic(node.settings_path, text)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import TestbedError
+from errors.files import write_atomic
 from market.equilibrium import Equilibrium, solve
 from market.mining import mining_utility
 from market.units import Q_to_mE_per_kWh, elecoins_to_mE, mE_to_Wh
@@ -80,7 +81,7 @@ def write_bots(testbed: Testbed, campaign: Campaign) -> list[str]:
         # The journals of earlier campaigns were copied to their reports.
         (folder / "journal.jsonl").unlink(missing_ok=True)
         settings = {**_public(testbed, campaign), "role": role, "name": bot, "private": private}
-        store.write_atomic(folder / "bot.json", json.dumps(settings, indent=1), private=True)
+        write_atomic(folder / "bot.json", json.dumps(settings, indent=1), private=True)
         names.append(bot)
     return names
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from errors import TestbedError
+from errors.files import write_atomic
 from orchestrator.report_text import report_text
-from orchestrator.store import write_atomic
 
 KIND = "campaign report"
 VERSION = 1

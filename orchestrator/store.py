@@ -22,6 +22,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from errors import EnvironmentFault, TestbedError, UsageError
+from errors.files import write_atomic
 
 _VERSION = 1
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?")
@@ -171,25 +172,6 @@ def remove(name: str) -> None:
 
 def _removed(name: str) -> Path:
     return home() / f".removed-{name}"
-
-
-def write_atomic(path: Path, content: str | bytes, *, private: bool = False) -> None:
-    """The file holds either the old content or all of the new one, even after a power cut; text is UTF-8."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise EnvironmentFault(f"cannot be written: {error.strerror}", where=str(path)) from error
 
 
 @contextmanager

@@ -21,12 +21,13 @@ import psutil
 
 from chain.rpc import IpcRpc, Rpc, RpcUnreachable
 from errors import EnvironmentFault, TestbedError
+from errors.files import write_atomic
 from orchestrator import dag, labels
 from orchestrator.command import CommandFailed, run
 from orchestrator.engine import Report, ServiceState
 from orchestrator.images import Images, ensure_images
 from orchestrator.plan import Node, Plan
-from orchestrator.store import directory_of, write_atomic
+from orchestrator.store import directory_of
 
 # In the environment of what must not go on without the command that started it.
 _MARK = "ELECOIN_TESTBED_COMMAND"

@@ -20,12 +20,13 @@ import psutil
 
 from chain.rpc import IpcRpc, Rpc
 from errors import EnvironmentFault, TestbedError
+from errors.files import write_atomic
 from orchestrator import dag
 from orchestrator.command import run
 from orchestrator.engine import Report, ServiceState
 from orchestrator.geth import find_geth
 from orchestrator.plan import Node, Plan, Service
-from orchestrator.store import check_socket_path, directory_of, write_atomic
+from orchestrator.store import check_socket_path, directory_of
 
 # Every process of a testbed carries its directory, so that none is lost when the supervisor is killed.
 MARK = "ELECOIN_TESTBED"

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from errors import EnvironmentFault, TestbedError, UsageError
+from errors.files import write_atomic
 from orchestrator import store
 from orchestrator.store import State
 
@@ -152,12 +153,12 @@ def test_a_state_is_removed_with_its_directory(home: Path) -> None:
 def test_a_reader_never_sees_half_a_file(home: Path) -> None:
     path = home / "file"
     texts = ["a" * 300_000, "b" * 300_000]
-    store.write_atomic(path, texts[0])
+    write_atomic(path, texts[0])
     done = threading.Event()
 
     def write() -> None:
         for index in range(60):
-            store.write_atomic(path, texts[index % 2])
+            write_atomic(path, texts[index % 2])
         done.set()
 
     writer = threading.Thread(target=write)
@@ -173,9 +174,9 @@ def test_a_reader_never_sees_half_a_file(home: Path) -> None:
 
 def test_a_write_that_fails_keeps_the_old_text_and_leaves_nothing(home: Path) -> None:
     path = home / "file"
-    store.write_atomic(path, "old")
+    write_atomic(path, "old")
     with pytest.raises(UnicodeEncodeError):
-        store.write_atomic(path, "new \ud800")
+        write_atomic(path, "new \ud800")
     assert path.read_text() == "old"
     assert list(home.iterdir()) == [path]
 
@@ -183,7 +184,7 @@ def test_a_write_that_fails_keeps_the_old_text_and_leaves_nothing(home: Path) ->
 def test_a_place_that_cannot_be_written_is_an_error_of_the_environment(home: Path) -> None:
     (home / "file").write_text("no folder")
     with pytest.raises(EnvironmentFault, match="cannot be written") as caught:
-        store.write_atomic(home / "file" / "state.json", "text")
+        write_atomic(home / "file" / "state.json", "text")
     assert caught.value.exit_code == 3
     (home / ".locks").write_text("no folder")
     with pytest.raises(EnvironmentFault, match="cannot be made"), store.locked("one"):

@@ -1,0 +1,257 @@
+"""The inner loops of the learners, compiled by numba.
+
+Sums run over four accumulators of their own, in a fixed order: they vectorise without the compiler being free
+to reorder floating point, so the same seed gives the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from learning.game import Floats, Indices
+
+WOLF_PHC, PHC, GIGA_WOLF, Q_LEARNING = range(4)
+
+
+@njit(cache=True, inline="always")
+def draw(policy: Floats, best: int, kind: int, exploration: float, uniform: float) -> int:
+    """An action: any with probability `exploration`, else the policy's. One uniform number serves both."""
+    n: int = policy.shape[0]
+    if uniform < exploration:
+        return min(int(uniform / exploration * n), n - 1)
+    if kind == Q_LEARNING:
+        return best
+    rest = (uniform - exploration) / (1.0 - exploration)
+    cumulative = 0.0
+    for action in range(n):
+        cumulative += policy[action]
+        if rest < cumulative:
+            return action
+    return n - 1
+
+
+@njit(cache=True, inline="always")
+def learn_value(q: Floats, visits: Indices, best: int, action: int, target: float, sigma: float) -> int:
+    """Q(s,a) += σ_n [target − Q(s,a)]; the greedy action, of equals the first.
+
+    A negative σ asks for averages: σ_n = max(−σ, 1/n) at the n-th visit.
+    """
+    if sigma < 0.0:
+        visits[action] += 1
+        sigma = max(-sigma, 1.0 / visits[action])
+    q[action] += sigma * (target - q[action])
+    if action == best:
+        for other in range(q.shape[0]):
+            if q[other] > q[best] or (q[other] == q[best] and other < best):
+                best = other
+    elif q[action] > q[best] or (q[action] == q[best] and action < best):
+        best = action
+    return best
+
+
+@njit(cache=True, inline="always")
+def is_winning(q: Floats, policy: Floats, average: Floats, count: float) -> bool:
+    """Moves the average policy on, and says whether the policy earns more than it: π·Q > π̄·Q."""
+    n = q.shape[0]
+    weight = 1.0 / count
+    e0 = e1 = e2 = e3 = 0.0
+    whole = n - n % 4
+    for j in range(0, whole, 4):
+        average[j] += (policy[j] - average[j]) * weight
+        average[j + 1] += (policy[j + 1] - average[j + 1]) * weight
+        average[j + 2] += (policy[j + 2] - average[j + 2]) * weight
+        average[j + 3] += (policy[j + 3] - average[j + 3]) * weight
+        e0 += (policy[j] - average[j]) * q[j]
+        e1 += (policy[j + 1] - average[j + 1]) * q[j + 1]
+        e2 += (policy[j + 2] - average[j + 2]) * q[j + 2]
+        e3 += (policy[j + 3] - average[j + 3]) * q[j + 3]
+    for j in range(whole, n):
+        average[j] += (policy[j] - average[j]) * weight
+        e0 += (policy[j] - average[j]) * q[j]
+    return (e0 + e1) + (e2 + e3) > 0.0
+
+
+@njit(cache=True, inline="always")
+def climb(policy: Floats, best: int, delta: float) -> None:
+    """Every action gives up min(π_a, δ/(|A|−1)) to the greedy one."""
+    n = policy.shape[0]
+    step = delta / (n - 1)
+    s0 = s1 = s2 = s3 = 0.0
+    whole = n - n % 4
+    for j in range(0, whole, 4):
+        d0 = min(policy[j], step)
+        d1 = min(policy[j + 1], step)
+        d2 = min(policy[j + 2], step)
+        d3 = min(policy[j + 3], step)
+        policy[j] -= d0
+        policy[j + 1] -= d1
+        policy[j + 2] -= d2
+        policy[j + 3] -= d3
+        s0 += d0
+        s1 += d1
+        s2 += d2
+        s3 += d3
+    for j in range(whole, n):
+        d0 = min(policy[j], step)
+        policy[j] -= d0
+        s0 += d0
+    policy[best] += (s0 + s1) + (s2 + s3)
+
+
+@njit(cache=True)
+def project(point: Floats) -> None:
+    """The nearest point of the probability simplex, in place (Held, Wolfe and Crowder 1974)."""
+    descending = np.sort(point)[::-1]
+    total = 0.0
+    threshold = 0.0
+    for j in range(point.shape[0]):
+        total += descending[j]
+        candidate = (total - 1.0) / (j + 1)
+        if descending[j] > candidate:
+            threshold = candidate
+    for j in range(point.shape[0]):
+        point[j] = max(point[j] - threshold, 0.0)
+
+
+@njit(cache=True)
+def giga(q: Floats, policy: Floats, slow: Floats, step: float) -> None:
+    """One step of GIGA-WoLF (Bowling 2005), with the learned Q(s,·) as the gradient; `slow` is its z."""
+    before = slow.copy()
+    fast = policy + step * q
+    slow += step / 3.0 * q
+    project(fast)
+    project(slow)
+    moved = np.sqrt(((slow - before) ** 2).sum())
+    apart = np.sqrt(((slow - fast) ** 2).sum())
+    share = 1.0 if apart <= moved else moved / apart
+    policy[:] = fast + share * (slow - fast)
+
+
+@njit(cache=True, inline="always")
+def update(
+    q: Floats,
+    policy: Floats,
+    average: Floats,
+    visits: Indices,
+    best: int,
+    kind: int,
+    action: int,
+    target: float,
+    sigma: float,
+    count: float,
+    win: float,
+    lose: float,
+) -> int:
+    """One update of one agent in one state, its `count`-th there; the greedy action afterwards."""
+    best = learn_value(q, visits, best, action, target, sigma)
+    if kind == WOLF_PHC:
+        climb(policy, best, win if is_winning(q, policy, average, count) else lose)
+    elif kind == PHC:
+        climb(policy, best, win)
+    elif kind == GIGA_WOLF:
+        giga(q, policy, average, win)
+    return best
+
+
+@njit(cache=True, inline="always")
+def explored(step: int, start: float, end: float, until: float) -> float:
+    """ε at a step: linear from `start` to `end`, which it has from step `until` on."""
+    return end if step >= until else start + (end - start) * step / until
+
+
+@njit(cache=True)
+def play_unified(
+    rng: np.random.Generator,
+    first: int,
+    last: int,
+    kind: int,
+    schedule: Floats,
+    follower_utilities: Floats,
+    margins: Floats,
+    demands: Floats,
+    leader: tuple[Floats, Floats, Floats, Indices, Indices, Indices],
+    followers: tuple[Floats, Floats, Floats, Indices, Indices, Indices],
+    posted: Indices,
+) -> None:
+    """Steps first … last − 1 with one price of each seller; `posted` holds the prices on the table, (M,).
+
+    A side is (Q, π, π̄, visits, greedy, counts): shapes (M, A) and (M,) for the leaders, (N, A, B) and (N, A)
+    for the followers. Prosumers see the lowest price, and buy from those who ask it in equal parts.
+    """
+    start, end, until, sigma, gamma, win, lose = schedule
+    lq, lpolicy, laverage, lvisits, lbest, lcounts = leader
+    fq, fpolicy, faverage, fvisits, fbest, fcounts = followers
+    sellers = lq.shape[0]
+    chosen = np.empty(fq.shape[0], np.int64)
+    for step in range(first, last):
+        exploration = explored(step, start, end, until)
+        price = posted.min()
+        total = 0.0
+        for i in range(fq.shape[0]):
+            x = draw(fpolicy[i, price], fbest[i, price], kind, exploration, rng.random())
+            chosen[i] = x
+            total += demands[x]
+        sharing = 0
+        for m in range(sellers):
+            sharing += posted[m] == price
+        exploration = explored(step + 1, start, end, until)
+        for m in range(sellers):
+            action = posted[m]
+            reward = margins[action] * total / sharing if action == price else 0.0
+            target = reward + gamma * lq[m, lbest[m]]
+            lcounts[m] += 1
+            lbest[m] = update(
+                lq[m], lpolicy[m], laverage[m], lvisits[m], lbest[m],
+                kind, action, target, sigma, lcounts[m], win, lose,
+            )  # fmt: skip
+            posted[m] = draw(lpolicy[m], lbest[m], kind, exploration, rng.random())
+        following = posted.min()
+        for i in range(fq.shape[0]):
+            x = chosen[i]
+            target = follower_utilities[i, price, x] + gamma * fq[i, following, fbest[i, following]]
+            fcounts[i, price] += 1
+            fbest[i, price] = update(
+                fq[i, price], fpolicy[i, price], faverage[i, price], fvisits[i, price], fbest[i, price],
+                kind, x, target, sigma, fcounts[i, price], win, lose,
+            )  # fmt: skip
+
+
+@njit(cache=True)
+def play_discriminated(
+    rng: np.random.Generator,
+    first: int,
+    last: int,
+    kind: int,
+    schedule: Floats,
+    follower_utilities: Floats,
+    margins: Floats,
+    demands: Floats,
+    leader: tuple[Floats, Floats, Floats, Indices, Indices, Indices],
+    followers: tuple[Floats, Floats, Floats, Indices, Indices, Indices],
+    posted: Indices,
+) -> None:
+    """As `play_unified`, a price for each prosumer: U_e is separable, so the leader is N tables, (N, A)."""
+    start, end, until, sigma, gamma, win, lose = schedule
+    lq, lpolicy, laverage, lvisits, lbest, lcounts = leader
+    fq, fpolicy, faverage, fvisits, fbest, fcounts = followers
+    for step in range(first, last):
+        exploration = explored(step, start, end, until)
+        later = explored(step + 1, start, end, until)
+        for i in range(fq.shape[0]):
+            price = posted[i]
+            x = draw(fpolicy[i, price], fbest[i, price], kind, exploration, rng.random())
+            target = margins[price] * demands[x] + gamma * lq[i, lbest[i]]
+            lcounts[i] += 1
+            lbest[i] = update(
+                lq[i], lpolicy[i], laverage[i], lvisits[i], lbest[i],
+                kind, price, target, sigma, lcounts[i], win, lose,
+            )  # fmt: skip
+            following = draw(lpolicy[i], lbest[i], kind, later, rng.random())
+            posted[i] = following
+            target = follower_utilities[i, price, x] + gamma * fq[i, following, fbest[i, following]]
+            fcounts[i, price] += 1
+            fbest[i, price] = update(
+                fq[i, price], fpolicy[i, price], faverage[i, price], fvisits[i, price], fbest[i, price],
+                kind, x, target, sigma, fcounts[i, price], win, lose,
+            )  # fmt: skip
