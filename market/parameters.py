@@ -1,26 +1,25 @@
-"""The parameters of the game (Section II of the paper) and the presets for those that it lost."""
+"""The parameters of the game (Section II of the paper), each within its bounds."""
 
 from __future__ import annotations
 
-import difflib
 import math
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from errors import TestbedError
-
 
 Pricing = Literal["unified", "discriminated"]
 PRICINGS: tuple[Pricing, ...] = get_args(Pricing)
 
 
-def intentions(prosumers: int) -> tuple[float, ...]:
+def evenly_spaced_intentions(prosumers: int) -> tuple[float, ...]:
     """w of the preset `interior` for any N: 0.1·linspace(1.07, 0.93, N), descending.
 
     Raises TestbedError below one prosumer.
     """
     if prosumers < 1:
-        raise _refused("number of prosumers", prosumers, ">= 1")
+        raise refused("number of prosumers", prosumers, ">= 1")
     step = (0.93 - 1.07) / max(1, prosumers - 1)
     return tuple(0.1 * (1.07 + i * step) for i in range(prosumers))
 
@@ -41,7 +40,7 @@ class Parameters:
     """The server's cost per kWh that it stands for, eq. (2)."""
     Q: float = 0.6
     """Price of electricity between prosumers, elecoins per kWh."""
-    w: tuple[float, ...] = intentions(8)
+    w: tuple[float, ...] = evenly_spaced_intentions(8)
     """Each prosumer's intention to use electricity, eq. (3); its length is N."""
     p_min: float = 10.0
     p_max: float = 45.0
@@ -69,19 +68,9 @@ class Parameters:
     """One price for all prosumers, or a price for each (the paper's two pricing mechanisms)."""
 
     def __post_init__(self) -> None:
-        for name in ("w", "alpha"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.pricing not in PRICINGS:
-            raise _refused("pricing", self.pricing, "one of " + ", ".join(PRICINGS))
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name == "pricing":
-                continue
-            for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, bool) or not isinstance(number, (int, float)):
-                    raise _refused(field.name, number, "a number")
-                if not math.isfinite(number):
-                    raise _refused(field.name, number, "finite")
+            raise refused("pricing", self.pricing, "one of " + ", ".join(PRICINGS))
+        self._demand_numbers()
         for name in ("theta", "eta", "k", "Q", "p_min"):
             _demand(name, getattr(self, name), getattr(self, name) > 0, "> 0")
         for name in ("x_min", "e_c", "R_f", "r", "s", "lam", "l"):
@@ -94,35 +83,44 @@ class Parameters:
                 _demand(f"{name}[{index}]", value, value > 0, "> 0")
         in_range = isinstance(self.seller, int) and 0 <= self.seller < len(self.alpha)
         _demand("seller", self.seller, in_range, f"a whole number in 0..{len(self.alpha) - 1}")
+        buyers = f"> k = {self.k}: otherwise no price above the cost finds a buyer"
+        _demand("c = √(kθH/η)", self.c, self.c > self.k, buyers)
+
+    def _demand_numbers(self) -> None:
+        for name in ("w", "alpha"):
+            if not isinstance(value := getattr(self, name), Iterable):
+                raise refused(name, value, "a list of numbers")
+            object.__setattr__(self, name, tuple(value))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "pricing":
+                continue
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, bool) or not isinstance(number, (int, float)):
+                    raise refused(field.name, number, "a number")
+                if not math.isfinite(number):
+                    raise refused(field.name, number, "finite")
 
     @property
     def prosumers(self) -> int:
         """N."""
         return len(self.w)
 
-    def with_prosumers(self, prosumers: int) -> Parameters:
-        """The same game with N prosumers whose w spans the same range. Raises TestbedError below one."""
-        return replace(self, w=intentions(prosumers))
+    @property
+    def H(self) -> float:
+        """The harmonic mean of w."""
+        return len(self.w) / math.fsum(1 / w for w in self.w)
+
+    @property
+    def c(self) -> float:
+        """√(kθH/η): the optimal price of a kWh's worth of elecoins, p*·Q, where no bound binds."""
+        return math.sqrt(self.k * self.theta * self.H / self.eta)
 
 
 def _demand(quantity: str, value: float, holds: bool, bound: str) -> None:
     if not holds:
-        raise _refused(quantity, value, bound)
+        raise refused(quantity, value, bound)
 
 
-def _refused(quantity: str, value: object, bound: str) -> TestbedError:
+def refused(quantity: str, value: object, bound: str) -> TestbedError:
     return TestbedError(f"{quantity} = {value!r} is not allowed: it must be {bound}")
-
-
-PRESETS: dict[str, Parameters] = {"interior": Parameters()}
-
-
-def preset(name: str) -> Parameters:
-    """Raises TestbedError, with a suggestion, for a name that is no preset."""
-    if name in PRESETS:
-        return PRESETS[name]
-    close = difflib.get_close_matches(name, PRESETS, n=1)
-    raise TestbedError(
-        f"unknown preset {name!r}, allowed: {', '.join(sorted(PRESETS))}",
-        fix=f"Did you mean {close[0]!r}?" if close else None,
-    )

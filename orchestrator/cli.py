@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from errors import TestbedError, UsageError
+from orchestrator.game_cli import epilog, game_app
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
@@ -35,6 +36,7 @@ contract_app = typer.Typer(help="The trading contract ETSC: its build and its ch
 app.add_typer(images_app, name="images")
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(contract_app, name="contract")
+app.add_typer(game_app)
 
 EngineChoice = Literal["auto", "docker", "process"]
 Name = Annotated[str, typer.Option("--name", "-n", help="Which testbed.", metavar="NAME")]
@@ -44,11 +46,6 @@ _INTERRUPTED = 130
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
-
-
-def _epilog(*examples: str) -> str:
-    # An empty line starts a new paragraph; a single one would be filled.
-    return "[bold]Example:[/bold]\n\n" + "\n\n".join(f"[cyan]{example}[/cyan]" for example in examples)
 
 
 @app.callback()
@@ -80,7 +77,7 @@ def _progress(what: str, quiet: bool) -> Iterator[tuple[Any, Any]]:
         yield report, show
 
 
-@app.command(epilog=_epilog("testbed init", "testbed init market.yaml"))
+@app.command(epilog=epilog("testbed init", "testbed init market.yaml"))
 def init(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("testbed.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
@@ -98,7 +95,7 @@ def init(
     out.print(f"{path} written; `testbed up --config {path}` starts it.")
 
 
-@app.command(epilog=_epilog("testbed up", "testbed up --name pow --consensus pow --engine process"))
+@app.command(epilog=epilog("testbed up", "testbed up --name pow --consensus pow --engine process"))
 def up(
     name: Name = "default",
     config: Annotated[
@@ -136,7 +133,7 @@ def _read_config(name: str, path: Path | None, consensus: str | None) -> Config 
     return base.model_copy(update={"chain": chain})
 
 
-@app.command(epilog=_epilog("testbed down"))
+@app.command(epilog=epilog("testbed down"))
 def down(name: Name = "default") -> None:
     """Stop a testbed and keep its state: `testbed up` goes on with the same chain."""
     from orchestrator.up import down as stop
@@ -146,7 +143,7 @@ def down(name: Name = "default") -> None:
     out.print(f"{name} is stopped; its chain is kept. `testbed up --name {name}` goes on with it.")
 
 
-@app.command(epilog=_epilog("testbed destroy --yes"))
+@app.command(epilog=epilog("testbed destroy --yes"))
 def destroy(
     name: Name = "default",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -163,7 +160,7 @@ def destroy(
     out.print(f"{name} is gone." if there_was else f"There is no testbed {name!r}.")
 
 
-@app.command(epilog=_epilog("testbed status", "testbed status --json"))
+@app.command(epilog=epilog("testbed status", "testbed status --json"))
 def status(name: Name = "default", as_json: AsJson = False) -> None:
     """Show the nodes, the contract and where the explorer is."""
     from orchestrator.existing import open_testbed
@@ -182,7 +179,7 @@ def _print_status(testbed: Any, as_json: bool) -> None:
         show_status(out, current)
 
 
-@app.command(epilog=_epilog("testbed logs laptop-a", "testbed logs explorer -f"))
+@app.command(epilog=epilog("testbed logs laptop-a", "testbed logs explorer -f"))
 def logs(
     service: Annotated[str, typer.Argument(metavar="NAME_OF_SERVICE", help="A node, `explorer`, or a bot.")],
     name: Name = "default",
@@ -195,7 +192,7 @@ def logs(
         print(line, flush=follow)
 
 
-@app.command(epilog=_epilog("testbed accounts", "testbed accounts --secrets --json"))
+@app.command(epilog=epilog("testbed accounts", "testbed accounts --secrets --json"))
 def accounts(
     name: Name = "default",
     secrets: Annotated[bool, typer.Option("--secrets", help="Show the mnemonic and private keys.")] = False,
@@ -213,7 +210,7 @@ def accounts(
         show_accounts(out, listing)
 
 
-@app.command(epilog=_epilog("testbed console laptop-a"))
+@app.command(epilog=epilog("testbed console laptop-a"))
 def console(
     node: Annotated[str, typer.Argument(help="Which node.")] = "laptop-a", name: Name = "default"
 ) -> None:
@@ -228,7 +225,7 @@ def console(
     os.execvp(command[0], command)
 
 
-@images_app.command("build", epilog=_epilog("testbed images build"))
+@images_app.command("build", epilog=epilog("testbed images build"))
 def images_build() -> None:
     """Make sure that the container images are on this machine: pulled, or built where no registry answers."""
     from orchestrator.images import ensure_images
@@ -238,7 +235,7 @@ def images_build() -> None:
     out.print(f"geth      {images.geth}\nservices  {images.services}")
 
 
-@app.command(epilog=_epilog("testbed doctor"))
+@app.command(epilog=epilog("testbed doctor"))
 def doctor(as_json: AsJson = False) -> None:
     """Check what this machine has, and say what to do about what it lacks."""
     from orchestrator.doctor import examine
@@ -254,7 +251,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @campaign_app.command(
-    "run", epilog=_epilog("testbed campaign run --slots 10", "testbed campaign run --from report.json")
+    "run", epilog=epilog("testbed campaign run --slots 10", "testbed campaign run --from report.json")
 )
 def campaign_run(
     name: Name = "default",
@@ -296,7 +293,7 @@ def campaign_run(
         raise TestbedError("the conservation audit failed", where=str(summary.report_dir))
 
 
-@contract_app.command("check", epilog=_epilog("testbed contract check", "testbed contract check --json"))
+@contract_app.command("check", epilog=epilog("testbed contract check", "testbed contract check --json"))
 def contract_check(as_json: AsJson = False) -> None:
     """Build, test, analyse and prove the contract on a local simulator, then play it on Geth."""
     from orchestrator.contract_check import check
@@ -315,7 +312,7 @@ def contract_check(as_json: AsJson = False) -> None:
         raise TestbedError(f"the contract is not in order: {', '.join(failed)}")
 
 
-@contract_app.command("build", epilog=_epilog("testbed contract build"))
+@contract_app.command("build", epilog=epilog("testbed contract build"))
 def contract_build() -> None:
     """Compile the contract anew and write its artifact and its gas: for who changes the sources."""
     from orchestrator.contract_check import build

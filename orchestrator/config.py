@@ -18,7 +18,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from errors import TestbedError
-from market.parameters import Parameters, preset
+from market.parameters import Parameters
+from market.presets import preset
 from market.units import MILLI, WEI_PER_ETHER, Q_to_mE_per_kWh, elecoins_to_mE, kWh_to_Wh, price_to_wei_per_mE
 
 NAME_PATTERN = r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?"
@@ -61,7 +62,7 @@ class ChainConfig(_Section):
 class MarketConfig(_Section):
     """The game's parameters in the paper's symbols; the preset's values where left out."""
 
-    preset: Literal["interior"] = "interior"
+    preset: Literal["interior", "trend", "discriminated"] = "interior"
     prosumers: int = Field(8, ge=1, le=200)
     retailers: int = Field(2, ge=1, le=50)
     theta: Positive | None = None
@@ -87,7 +88,8 @@ class MarketConfig(_Section):
         """The game without the nodes' computing power. Raises TestbedError where the values contradict."""
         keys = ("theta", "eta", "k", "Q", "w", "p_min", "p_max", "x_min", "x_max", "e_c")
         given: dict[str, Any] = {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
-        return replace(preset(self.preset).with_prosumers(self.prosumers), **given)
+        # With its own w, the preset need not have one for so many.
+        return replace(preset(self.preset, None if self.w else self.prosumers), **given)
 
     @model_validator(mode="after")
     def _playable(self) -> MarketConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -51,9 +52,9 @@ def _span(seconds: float) -> str:
 
 @contextlib.contextmanager
 def progress_bar(console: Console) -> Iterator[ReportStep]:
-    """Where steps are shown: a bar on a terminal, elsewhere one line for each full percent."""
+    """Where steps are shown: a bar on a terminal, elsewhere lines, not more than one in two seconds."""
     if not console.is_terminal:
-        yield _line_per_percent(console)
+        yield _lines(console)
         return
     # Imported here: most commands draw no bar, and should not pay for it at their start.
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -77,13 +78,15 @@ def progress_bar(console: Console) -> Iterator[ReportStep]:
         yield show
 
 
-def _line_per_percent(console: Console) -> ReportStep:
-    said: set[tuple[str, int]] = set()
+def _lines(console: Console) -> ReportStep:
+    said: dict[str, tuple[int, float]] = {}
 
     def show(step: Step) -> None:
-        key = (step.what, int(step.done * 100))
-        if key not in said:
-            said.add(key)
+        percent, now = int(step.done * 100), time.monotonic()
+        before, then = said.get(step.what, (-1, -HEARTBEAT_SECONDS))
+        # The last one is said in any case: it tells that this part is over.
+        if percent > before and (now - then >= HEARTBEAT_SECONDS or percent == 100):
+            said[step.what] = percent, now
             console.print(str(step), highlight=False, soft_wrap=True)
 
     return show

@@ -11,7 +11,7 @@ from errors import TestbedError
 from learning.game import Game
 from learning.learner import LEARNERS, Learned, Learner, _State, train, updates_per_step
 from learning.strategies import exact, measure
-from market.parameters import preset
+from market.presets import preset
 
 SEEDS = range(12)
 INTERIOR = Game(preset("interior"))

@@ -13,7 +13,7 @@ from errors import TestbedError
 from learning.draws import generator
 from learning.policy import make_policy
 from market.equilibrium import demands, solve
-from market.parameters import preset
+from market.presets import preset
 
 GAME = preset("interior")
 LEADER = {"p_min": GAME.p_min, "p_max": GAME.p_max}

@@ -14,7 +14,7 @@ from errors import TestbedError
 from learning.game import Game
 from learning.learner import LEARNERS, Learned, train
 from learning.policy_file import code_version, load, save
-from market.parameters import preset
+from market.presets import preset
 
 GAME = Game(replace(preset("interior"), w=(0.11, 0.09)), price_points=4, demand_points=5)
 

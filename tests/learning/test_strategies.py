@@ -13,7 +13,8 @@ from learning.game import Game
 from learning.strategies import Measures, Strategies, exact, measure, uniform
 from market.equilibrium import solve
 from market.mining import mining_utility
-from market.parameters import Parameters, Pricing, preset
+from market.parameters import Parameters, Pricing
+from market.presets import preset
 
 SMALL = Parameters(w=(0.11, 0.09, 0.1), e_c=0.5)
 

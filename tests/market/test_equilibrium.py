@@ -11,34 +11,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.equilibrium import demands, interior_price, server_utility_at, solve
+from market.equilibrium import demands, interior_price, interior_prices, server_utility_at, solve
 from market.mining import mining_utility, shares, success_probability
-from market.parameters import Parameters, preset
+from market.parameters import Parameters, Pricing
+from market.presets import preset
 from market.utilities import delivered_utility, prosumer_utility, server_utility
 
 
-def games() -> st.SearchStrategy[Parameters]:
+@st.composite
+def games(draw: st.DrawFn, pricing: Pricing = "unified") -> Parameters:
     """Games in which any bound may bind, for one prosumer, for all, or for none."""
-    return st.builds(
-        lambda theta, k, Q, w, p_min, p_width, x_min, x_width: Parameters(
-            theta=theta,
-            k=k,
-            Q=Q,
-            w=tuple(w),
-            p_min=p_min,
-            p_max=p_min + p_width,
-            x_min=x_min,
-            x_max=x_min + x_width,
-        ),
-        theta=st.floats(10, 300),
-        k=st.floats(0.5, 20),
-        Q=st.floats(0.2, 1.5),
-        w=st.lists(st.floats(0.02, 0.5), min_size=1, max_size=6),
-        p_min=st.floats(0.5, 40),
-        p_width=st.floats(0, 60),
-        x_min=st.floats(0, 5),
-        x_width=st.floats(0, 20),
-    )
+    p_min, x_min = draw(st.floats(0.5, 40)), draw(st.floats(0, 5))
+    values: dict[str, Any] = {
+        "theta": draw(st.floats(10, 300)),
+        "Q": draw(st.floats(0.2, 1.5)),
+        "w": tuple(draw(st.lists(st.floats(0.02, 0.5), min_size=1, max_size=6))),
+        "p_min": p_min,
+        "p_max": p_min + draw(st.floats(0, 60)),
+        "x_min": x_min,
+        "x_max": x_min + draw(st.floats(0, 20)),
+        "pricing": pricing,
+    }
+    # c > k is k < θH/η.
+    largest = values["theta"] / 0.3 * len(values["w"]) / sum(1 / w for w in values["w"])
+    return Parameters(k=draw(st.floats(0.5, 20).filter(lambda k: k < largest)), **values)
 
 
 def test_the_interior_preset_gives_the_anchors_of_the_facts() -> None:
@@ -110,6 +106,73 @@ def test_brute_force_finds_the_same_price_where_the_maximum_is_sharp(game: Param
     step = grid[1] - grid[0]
     if len(near_best):
         assert near_best.min() - step <= equilibrium.price <= near_best.max() + step
+
+
+@settings(max_examples=100, deadline=None)
+@given(games("discriminated"))
+def test_no_other_price_for_one_prosumer_is_better(game: Parameters) -> None:
+    equilibrium = solve(game)
+    grid = np.linspace(game.p_min, game.p_max, 2001)
+    for i, (price, x) in enumerate(zip(equilibrium.prices, equilibrium.demands, strict=True)):
+        answers = [demands(game, float(p))[i] for p in grid]
+        incomes = (grid - game.k / game.Q) * np.array(answers)
+        best = float(incomes.max())
+        assert (price - game.k / game.Q) * x >= best - 1e-9 * max(1, abs(best))
+        assert x == pytest.approx(demands(game, price)[i], rel=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(games())
+def test_a_price_for_each_never_earns_the_server_less(game: Parameters) -> None:
+    unified = solve(game)
+    own = solve(dataclasses.replace(game, pricing="discriminated"))
+    assert own.server_utility >= unified.server_utility - 1e-9 * max(1, abs(unified.server_utility))
+
+
+def test_discriminated_prices_are_the_closed_form_and_the_anchors_of_the_facts() -> None:
+    game = preset("discriminated")
+    equilibrium = solve(game)
+    assert equilibrium.prices == pytest.approx(interior_prices(game), rel=1e-12)
+    for i, w in enumerate(game.w):
+        expected = math.sqrt(game.k * game.theta * w / (game.eta * game.Q**2))
+        assert equilibrium.prices[i] == pytest.approx(expected, rel=1e-12)
+    assert [round(p, 1) for p in (equilibrium.prices[0], equilibrium.prices[-1])] == [38.5, 27.2]
+    assert [round(x, 2) for x in (equilibrium.demands[0], equilibrium.demands[-1])] == [5.66, 6.25]
+    assert list(equilibrium.demands) == sorted(equilibrium.demands)  # the higher the price, the smaller
+    assert equilibrium.price == pytest.approx(np.mean(equilibrium.prices))
+    assert equilibrium.binding == ()
+
+
+def test_bounds_under_discriminated_pricing_are_named_with_the_prosumer() -> None:
+    game = dataclasses.replace(preset("discriminated"), p_max=30.0, x_max=6.0)
+    assert set(solve(game).binding) >= {"p_max[0]", "p_max[1]"}
+    assert "p_max" not in solve(game).binding
+
+
+@pytest.mark.parametrize(("prosumers", "mean_utility", "income"), [(2, 82.1, 134), (8, 55.2, 469)])
+def test_the_trend_preset_gives_the_figures_of_the_facts(
+    prosumers: int, mean_utility: float, income: float
+) -> None:
+    game = preset("trend", prosumers)
+    equilibrium = solve(game)
+    assert equilibrium.mean_prosumer_utility == pytest.approx(mean_utility, abs=0.05)
+    assert equilibrium.server_utility - mining_utility(game) == pytest.approx(income, abs=1)
+    assert "p_max" in equilibrium.binding
+
+
+@pytest.mark.parametrize(("Q", "income"), [(0.45, 2.6), (0.35, -625)])
+def test_the_trend_preset_breaks_even_near_a_Q_of_0_45(Q: float, income: float) -> None:
+    game = dataclasses.replace(preset("trend"), Q=Q)
+    trade = solve(game).server_utility - mining_utility(game)
+    assert trade == pytest.approx(income, abs=0.5 if Q < 0.4 else 0.05)
+
+
+@given(st.floats(0.3, 1.2))
+def test_the_price_of_electricity_changes_no_utility_where_nothing_binds(Q: float) -> None:
+    wide = dataclasses.replace(preset("interior"), p_min=1e-3, p_max=1e3, x_max=1e3)
+    here, there = solve(wide), solve(dataclasses.replace(wide, Q=Q))
+    assert there.server_utility == pytest.approx(here.server_utility, rel=1e-9)
+    assert there.prosumer_utilities == pytest.approx(here.prosumer_utilities, rel=1e-9)
 
 
 @given(st.floats(0.1, 10))

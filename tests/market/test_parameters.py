@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from errors import TestbedError
-from market.parameters import Parameters, preset
+from market.parameters import Parameters
+from market.presets import preset
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,11 @@ from market.parameters import Parameters, preset
         ({"eta": "0.3"}, ["eta", "'0.3'", "a number"]),
         ({"w": (0.1, True)}, ["w", "True", "a number"]),
         ({"seller": 1}, ["seller", "1", "0..0"]),
+        ({"pricing": "auction"}, ["pricing", "'auction'", "unified, discriminated"]),
+        ({"w": (0.02,)}, ["c = √(kθH/η)", "7.30", "> k = 8.0"]),
+        ({"p_max": math.nan}, ["p_max", "nan", "finite"]),
+        ({"w": "0.1"}, ["w", "'0'", "a number"]),
+        ({"w": 0.1}, ["w", "0.1", "a list of numbers"]),
         ({"alpha": (1.0, -2.0)}, ["alpha[1]", "-2.0", "> 0"]),
     ],
 )
@@ -47,13 +53,13 @@ def test_the_interior_preset_has_the_w_of_the_facts() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 3, 8, 50])
 def test_another_number_of_prosumers_spans_the_same_range(n: int) -> None:
-    w = preset("interior").with_prosumers(n).w
+    w = preset("interior", n).w
     np.testing.assert_allclose(w, 0.1 * np.linspace(1.07, 0.93, n), rtol=1e-15)
 
 
 def test_no_prosumer_at_all_is_refused() -> None:
     with pytest.raises(TestbedError, match="number of prosumers = 0"):
-        preset("interior").with_prosumers(0)
+        preset("interior", 0)
 
 
 def test_a_misspelt_preset_is_answered_with_the_right_one() -> None:

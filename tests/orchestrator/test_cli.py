@@ -58,7 +58,7 @@ _COMMANDS = dict(commands())
 def test_the_commands_are_those_of_the_manual() -> None:
     assert {path.removeprefix("testbed ") for path in _COMMANDS} == {
         *("init", "up", "down", "destroy", "status", "logs", "accounts", "console", "doctor"),
-        *("images build", "campaign run", "contract build", "contract check"),
+        *("images build", "campaign run", "contract build", "contract check", "equilibrium", "learn"),
     }
 
 

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from errors import TestbedError
-from market.parameters import preset
+from market.presets import preset
 from market.units import price_to_wei_per_mE
 from orchestrator.config import Config, MarketConfig, NodeConfig, load_config, parse_config
 

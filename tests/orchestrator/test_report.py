@@ -17,6 +17,7 @@ from errors import EnvironmentFault, TestbedError
 from market.equilibrium import solve
 from market.mining import mining_utility
 from market.parameters import Parameters
+from market.presets import preset
 from market.units import Q_to_mE_per_kWh, elecoins_to_mE, mE_to_elecoins, mE_to_Wh, price_to_wei_per_mE
 from market.utilities import prosumer_utility, server_utility
 from orchestrator.report import load_report, write_report
@@ -173,7 +174,7 @@ def test_the_same_campaign_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_report_is_written_for_any_number_of_slots_and_prosumers(
     slots: int, prosumers: int, tmp_path: Path
 ) -> None:
-    game = Parameters().with_prosumers(prosumers)
+    game = preset("interior", prosumers)
     write_report(report_of(slots, game=game), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == _FILES
 
@@ -183,7 +184,7 @@ def test_a_report_is_written_where_nobody_ever_acted(prosumers: int, tmp_path: P
     def nobody(slot: int) -> tuple[float, list[float | None]]:
         return 20.0, [None] * prosumers
 
-    write_report(report_of(4, nobody, game=Parameters().with_prosumers(prosumers)), tmp_path)
+    write_report(report_of(4, nobody, game=preset("interior", prosumers)), tmp_path)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "No slot was complete" in text
     assert f"| no, {prosumers} did not act |" in text

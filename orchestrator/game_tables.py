@@ -1,0 +1,111 @@
+"""What people and programs see of the game: its equilibrium, and how close a training came."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from market.equilibrium import solve
+from market.mining import mining_utility
+from market.parameters import Parameters
+from market.presets import PRESETS
+
+if TYPE_CHECKING:
+    from learning.statistics import Summary
+    from orchestrator.training import Training
+
+_BOUNDS = {
+    "p_min": "the lowest price allowed",
+    "p_max": "the highest price allowed",
+    "x_min": "the least demand allowed",
+    "x_max": "the largest demand allowed",
+}
+
+
+def equilibrium_json(preset: str, parameters: Parameters) -> dict[str, Any]:
+    """Prices in ether per elecoin, demands in elecoins, utilities as equations (2) and (3) have them."""
+    solution = solve(parameters)
+    return {
+        "preset": preset,
+        **asdict(solution),
+        "mean_prosumer_utility": solution.mean_prosumer_utility,
+        "mining_utility": mining_utility(parameters),
+        "parameters": asdict(parameters),
+    }
+
+
+def show_equilibrium(out: Console, preset: str, parameters: Parameters) -> None:
+    solution = solve(parameters)
+    changed = "" if parameters == PRESETS[preset].parameters else ", with other values"
+    out.print(f"[bold]{preset}[/bold]{changed}: {PRESETS[preset].shows}\n")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("prosumer", "w", "price", "demand", "utility"):
+        table.add_column(column, justify="left" if column == "prosumer" else "right")
+    rows = zip(parameters.w, solution.prices, solution.demands, solution.prosumer_utilities, strict=True)
+    for index, (w, price, demand, utility) in enumerate(rows):
+        table.add_row(str(index + 1), f"{w:.4g}", f"{price:.6f}", f"{demand:.6f}", f"{utility:.6f}")
+    out.print(table)
+    mining = mining_utility(parameters)
+    out.print(
+        f"\nserver utility          {solution.server_utility:.6f}"
+        f"  (trade {solution.server_utility - mining:.6f}, mining {mining:.6f})"
+        f"\nmean prosumer utility   {solution.mean_prosumer_utility:.6f}"
+        f"\n{'price' if parameters.pricing == 'unified' else 'mean price':24}{solution.price:.6f}"
+        f"  ({parameters.pricing} pricing, ether per elecoin)"
+    )
+    out.print(f"bounds that bind        {_binding(parameters, solution.binding)}")
+
+
+def _binding(parameters: Parameters, names: tuple[str, ...]) -> str:
+    """What binds in words, prosumers counted from 1 as in the table."""
+    if not names:
+        return "none: the closed forms hold"
+    said = []
+    for key, words in _BOUNDS.items():
+        who = [int(name[name.index("[") + 1 : -1]) + 1 for name in names if name.startswith(f"{key}[")]
+        if key in names or who:
+            text = f"{key} = {getattr(parameters, key):g}, {words}"
+            said.append(text + (f" (prosumers {', '.join(map(str, who))})" if who else ""))
+    return "; ".join(said)
+
+
+def show_training(out: Console, training: Training) -> None:
+    first, best = training.learned[0], training.equilibrium
+    out.print(
+        f"[bold]{training.algorithm}[/bold]: {len(training.learned)} seeds of {first.steps:,} slots,"
+        f" {training.updates_per_second / 1e6:.1f} M updates/s on a core\n"
+    )
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("", "mean", "95 % interval", "interquartile", "equilibrium"):
+        table.add_column(column, justify="right" if column else "left", no_wrap=True)
+    for name, quantity, unit in (
+        ("price", "price", 1.0),
+        ("server utility", "server_utility", 1.0),
+        ("mean prosumer utility", "mean_prosumer_utility", 1.0),
+        ("leader gap, %", "leader_gap", 100.0),
+        ("follower gap, %", "follower_gap", 100.0),
+        ("NashConv", "nashconv", 1.0),
+    ):
+        seen = training.summary(quantity)
+        table.add_row(
+            name,
+            f"{seen.mean * unit:.3f}",
+            _interval(seen, unit),
+            f"{seen.iqm * unit:.3f}",
+            f"{getattr(best, quantity) * unit:.3f}",
+        )
+    out.print(table)
+    out.print(
+        "\nGaps are what the best deviation would gain; the equilibrium is the exact one on the same grid.",
+        style="dim",
+    )
+
+
+def _interval(seen: Summary, unit: float) -> str:
+    if seen.ci is None:
+        return "one seed has none"
+    low, high = (bound * unit for bound in seen.ci)
+    return f"{low:.3f} … {high:.3f}"

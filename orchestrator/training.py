@@ -1,0 +1,74 @@
+"""Trainings with several seeds, and how close they came to the equilibrium."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from learning.game import Game
+from learning.learner import Learned, Learner, train, updates_per_step
+from learning.statistics import Summary, summary
+from learning.strategies import Measures, exact, measure
+from orchestrator.progress import ReportStep, Step
+
+MEASURED = ("price", "leader_gap", "follower_gap", "nashconv", "server_utility", "mean_prosumer_utility")
+_GAPS = ("leader_gap", "follower_gap", "nashconv")
+
+
+@dataclass(frozen=True)
+class Training:
+    """The trainings of seeds 0 … K−1, in this order."""
+
+    algorithm: str
+    game: Game
+    learned: tuple[Learned, ...]
+    measures: tuple[Measures, ...]
+    updates_per_second: float
+    """On one core: the median over the seeds."""
+
+    @property
+    def equilibrium(self) -> Measures:
+        """Of the game on the grid: what the learners are compared with."""
+        return measure(exact(self.game))
+
+    def summary(self, quantity: str) -> Summary:
+        return summary([getattr(each, quantity) for each in self.measures])
+
+    def to_json(self) -> dict[str, Any]:
+        """Gaps as parts of 1, means over the seeds; `summaries` has their intervals."""
+        summaries = {quantity: self.summary(quantity).to_json() for quantity in MEASURED}
+        best = self.equilibrium
+        return {
+            "algorithm": self.algorithm,
+            "learner": asdict(self.learned[0].learner),
+            "steps": self.learned[0].steps,
+            "seeds": len(self.learned),
+            "price": summaries["price"],
+            **{quantity: summaries[quantity]["mean"] for quantity in _GAPS},
+            "updates_per_second": round(self.updates_per_second),
+            "summaries": summaries,
+            "equilibrium": {quantity: getattr(best, quantity) for quantity in MEASURED},
+            "game": self.game.identity,
+        }
+
+
+def train_seeds(
+    game: Game, algorithm: str, learner: Learner, seeds: int, steps: int, show: ReportStep
+) -> Training:
+    """Trains once for each seed, 0 … seeds − 1; `show` is told how far it is."""
+    train(game, learner, 0, 2)  # compiles, so that no seed's time has it
+    learned, rates = [], []
+    began = time.perf_counter()
+    for seed in range(seeds):
+
+        def tell(step: int, done_before: float = seed / seeds) -> None:
+            done = done_before + step / steps / seeds
+            show(Step(f"training {algorithm}", done, (time.perf_counter() - began) * (1 / done - 1)))
+
+        before = time.perf_counter()
+        learned.append(train(game, learner, seed, steps, progress=tell))
+        rates.append(steps * updates_per_step(game) / (time.perf_counter() - before))
+    measures = tuple(measure(each.strategies) for each in learned)
+    return Training(algorithm, game, tuple(learned), measures, median(rates))
