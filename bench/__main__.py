@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from bench import campaign, engines, gas, help, mutation, pow, up
+from bench import campaign, engines, gas, help, learn, mutation, pow, up
 from bench.figures import Comparison, last_line, show
 from bench.room import STOPPING, Room, room
 from errors import TestbedError
@@ -22,6 +22,7 @@ _NAMES = {
     "pow": "How much later than with plain commands the first block of proof of work comes.",
     "gas": "What the contract's calls cost on Geth, beside the least that any code could use, and peers.",
     "mutation": "How many small faults in the contract its Foundry tests notice (an hour).",
+    "learn": "How many updates of the learner a core does, beside the same in C and OpenSpiel's learner.",
     "help": "What `testbed --help` costs beside importing the libraries that print it.",
 }
 _ENGINES = ("docker", "process", "both")
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str]) -> int:
 def _measure(place: Room, chosen: argparse.Namespace) -> list[Comparison]:
     if chosen.name == "help":
         return [help.measure(place, chosen.starts)]
+    if chosen.name == "learn":
+        return [learn.measure(place, chosen.starts)]
     if chosen.name == "gas":
         return [gas.measure(place)]
     if chosen.name == "mutation":
@@ -80,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--json", action="store_true", help="one JSON object as the last line")
     for name in ("up", "campaign"):
         made[name].add_argument("--engine", choices=_ENGINES, help="without it: all that this machine has")
-    for name, starts in (("up", 20), ("pow", 10), ("help", 20)):
+    for name, starts in (("up", 20), ("pow", 10), ("learn", 10), ("help", 20)):
         made[name].add_argument(
             "--starts", type=_at_least(1), default=starts, help=f"how many; {starts} without it"
         )

@@ -16,7 +16,7 @@ from chain.rpc import Read
 from contracts.etsc import EdgeServer as Till
 from contracts.etsc import Etsc
 from errors import TestbedError
-from learning.policy import make_policy
+from learning.policy import make_leader
 from market.units import mE_to_elecoins, price_to_wei_per_mE, wei_per_mE_to_price
 from market.utilities import server_utility
 
@@ -48,14 +48,16 @@ class EdgeServer:
         self._journal = journal
         self._address = address
         self._window = LedgerWindow(etsc)
-        self._policy = make_policy(
-            "edge-server",
-            private.section("policy").values,
-            private.values,
-            settings.seed,
-            settings.name,
+        self._policies = make_leader(
+            private.sections("policies"), private.values, settings.seed, settings.name
         )
         self._prosumers = tuple(address.lower() for address in private.texts("prosumers"))
+        if len(self._policies) not in (1, len(self._prosumers)):
+            raise TestbedError(
+                f"there are {len(self._policies)} policies: one is needed, or one for each of"
+                f" {len(self._prosumers)} prosumers",
+                where=settings.name,
+            )
         self._retailers = private.texts("retailers")
         self._demand_Wh_per_slot = private.whole("demand_Wh_per_slot")
         self._k, self._Q = private.positive("k"), private.positive("Q")
@@ -140,14 +142,16 @@ class EdgeServer:
 
     def _open(self, view: EdgeServerView) -> Action:
         record = view.ledger.get(view.slot) if self._settings.plays(view.slot) else None
-        price = self._policy.act(self._settings.relative(view.slot + 1), np.array(self._demands(record)))
-        wei_per_mE = price_to_wei_per_mE(price)
-        return Action(
-            "open",
-            view.slot + 1,
-            self._etsc.open_slot(view.slot + 1, wei_per_mE),
-            {"price": price, "price_wei_per_mE": wei_per_mE},
-        )
+        slot, seen = view.slot + 1, np.array(self._demands(record))
+        prices = [policy.act(self._settings.relative(slot), seen) for policy in self._policies]
+        wei_per_mE = [price_to_wei_per_mE(price) for price in prices]
+        if len(prices) == 1:
+            note = {"price": prices[0], "price_wei_per_mE": wei_per_mE[0]}
+            return Action("open", slot, self._etsc.open_slot(slot, wei_per_mE[0]), note)
+        own = dict(zip(self._prosumers, wei_per_mE, strict=True))
+        # Whoever has no price of his own would be a stranger, and pays the highest.
+        call = self._etsc.open_discriminated_slot(slot, max(wei_per_mE), own)
+        return Action("open", slot, call, {"prices": prices, "prices_wei_per_mE": wei_per_mE})
 
     def _demands(self, record: SlotRecord | None) -> list[float]:
         """Elecoins that each prosumer bought, shape (N,); zeros where there was no slot."""
@@ -168,8 +172,9 @@ class EdgeServer:
 
     def _result(self, record: SlotRecord) -> dict[str, Any]:
         price, demands = wei_per_mE_to_price(record.price_wei_per_mE), self._demands(record)
+        prices = [wei_per_mE_to_price(record.price_for(prosumer)) for prosumer in self._prosumers]
         utility = server_utility(
-            demands, price, k=self._k, Q=self._Q, e_c=self._e_c, mining_utility=self._mining_utility
+            demands, prices, k=self._k, Q=self._Q, e_c=self._e_c, mining_utility=self._mining_utility
         )
         return {
             "type": "settled",

@@ -23,12 +23,18 @@ class SlotRecord:
     traded_Wh: dict[str, int] = field(default_factory=dict)
     last_block: dict[str, int] = field(default_factory=dict)
     """Where each account's newest purchase or trade stands."""
+    paid_wei_per_mE: dict[str, int] = field(default_factory=dict)
+    """What each who bought paid: its own price where pricing is discriminated."""
 
     def finished(self, account: str) -> bool:
         """Has bought, zero included, and received electricity for it."""
         account = account.lower()
         bought = self.bought_mE.get(account)
         return bought is not None and (bought == 0 or account in self.traded_Wh)
+
+    def price_for(self, account: str) -> int:
+        """What it paid, and the slot's price where it bought nothing; wei per mE."""
+        return self.paid_wei_per_mE.get(account.lower(), self.price_wei_per_mE)
 
     def finished_by(self, accounts: Iterable[str], block: int) -> bool:
         """Whether all of them finished no later than in this block."""
@@ -60,6 +66,7 @@ def ledger_of(events: Iterable[Event]) -> Ledger:
         record.last_block[buyer] = event.block_number
         if isinstance(event, Purchased):
             record.bought_mE[buyer] = record.bought_mE.get(buyer, 0) + event.amount
+            record.paid_wei_per_mE[buyer] = event.price
         else:
             record.traded_Wh[buyer] = record.traded_Wh.get(buyer, 0) + event.quantity
     return records

@@ -36,6 +36,7 @@ class ProsumerView:
     slot_opened_at_block: int
     seller: str
     price_wei_per_mE: int
+    """What this prosumer pays now."""
     ledger: Ledger
     offered_Wh: Mapping[str, int]
     signed_purchase: bool
@@ -61,16 +62,18 @@ class Prosumer:
         )
         self._theta, self._eta, self._w = (private.positive(key) for key in ("theta", "eta", "w"))
         self._Q_mE_per_kWh = Q_to_mE_per_kWh(private.positive("Q"))
+        self._edge_server = private.text("edge_server")
         self._retailers = private.texts("retailers")
         # Each prosumer has its own deadline, so that one of them opens the slot and not all.
         self._patience_blocks = private.whole("patience_blocks", 1) + private.whole("index")
 
     def reads(self) -> list[Read[Any]]:
         offers = [self._etsc.user(retailer) for retailer in self._retailers]
-        return [self._etsc.slot(), *offers, self._window.read()]
+        price = self._etsc.price_for(self._edge_server, self._address)
+        return [self._etsc.slot(), price, *offers, self._window.read()]
 
     def play(self, head: int, answers: Sequence[Any]) -> Decision:
-        slot, *users, events = answers
+        slot, price, *users, events = answers
         ledger = ledger_of(events)
         closed = self._journal.closed_slots()
         self._window.narrow(
@@ -83,7 +86,7 @@ class Prosumer:
                 slot=slot.number,
                 slot_opened_at_block=slot.opened_at_block,
                 seller=slot.seller,
-                price_wei_per_mE=slot.price,
+                price_wei_per_mE=price,
                 ledger=ledger,
                 offered_Wh={
                     retailer: user.offered for retailer, user in zip(self._retailers, users, strict=True)
@@ -174,8 +177,9 @@ class Prosumer:
                 yield self._result(record)
 
     def _result(self, record: SlotRecord) -> dict[str, Any]:
-        price = wei_per_mE_to_price(record.price_wei_per_mE)
-        result = {"slot": record.slot, "price": price, "price_wei_per_mE": record.price_wei_per_mE}
+        wei_per_mE = record.price_for(self._address)
+        price = wei_per_mE_to_price(wei_per_mE)
+        result = {"slot": record.slot, "price": price, "price_wei_per_mE": wei_per_mE}
         x_mE = record.bought_mE.get(self._address)
         if x_mE is None:
             return {"type": "missed", **result}

@@ -48,6 +48,13 @@ class Section:
     def section(self, key: str) -> Section:
         return Section(self._typed(key, dict, "an object"), f"{self.where}, {key}")
 
+    def sections(self, key: str) -> tuple[Mapping[str, Any], ...]:
+        """At least one object."""
+        values = self._typed(key, list, "a list of objects")
+        if not values or not all(isinstance(value, dict) for value in values):
+            raise self._wrong(key, values, "a list of at least one object")
+        return tuple(values)
+
     def _typed(self, key: str, kind: type | tuple[type, ...], words: str) -> Any:
         if key not in self.values:
             raise TestbedError(f"the key {key!r} is missing", where=self.where)

@@ -20,7 +20,7 @@ from market.mining import mining_utility
 from market.parameters import Parameters
 from market.utilities import prosumer_utility
 
-Side = Literal["prosumers", "server"]
+Side = Literal["prosumer", "server"]
 SIDES: tuple[Side, ...] = get_args(Side)
 _POPULATION = 100
 _GENERATIONS = 100
@@ -68,7 +68,7 @@ def optimise(parameters: Parameters, side: Side, seed: int, generations: int = _
     class Objective(Problem):  # type: ignore[misc]
         def _evaluate(self, points: Floats, out: dict[str, Floats], *_: object, **__: object) -> None:
             p, x = points[:, :prices], points[:, prices:]
-            if side == "prosumers":
+            if side == "prosumer":
                 value = (g.theta * np.log1p(x * w / g.Q) - g.eta * x * p).sum(axis=1)
             else:
                 value = (x * (p - g.k / g.Q)).sum(axis=1)
@@ -86,7 +86,7 @@ def corner(parameters: Parameters, side: Side) -> Joint:
     """
     _demand_side(side)
     g = parameters
-    if side == "prosumers":
+    if side == "prosumer":
         price = g.p_min
         demands = [
             best_response(price, theta=g.theta, eta=g.eta, Q=g.Q, w=w, x_min=g.x_min, x_max=g.x_max)
@@ -111,4 +111,4 @@ def _joint(g: Parameters, side: Side, prices: tuple[float, ...], demands: Floats
     )
     trade = math.fsum(x * (p - g.k / g.Q) for x, p in zip(chosen, prices, strict=True))
     server = mining_utility(g) - g.k * g.e_c + trade
-    return Joint(prices, chosen, server, utilities, math.fsum(utilities) if side == "prosumers" else server)
+    return Joint(prices, chosen, server, utilities, math.fsum(utilities) if side == "prosumer" else server)

@@ -101,15 +101,23 @@ def climb(policy: Floats, best: int, delta: float) -> None:
 
 @njit(cache=True)
 def project(point: Floats) -> None:
-    """The nearest point of the probability simplex, in place (Held, Wolfe and Crowder 1974)."""
-    descending = np.sort(point)[::-1]
+    """The nearest point of the probability simplex, in place (Michelot 1986: few passes, and no sorting)."""
     total = 0.0
-    threshold = 0.0
-    for j in range(point.shape[0]):
-        total += descending[j]
-        candidate = (total - 1.0) / (j + 1)
-        if descending[j] > candidate:
-            threshold = candidate
+    for value in point:
+        total += value
+    kept = point.shape[0]
+    threshold = (total - 1.0) / kept
+    while True:
+        total = 0.0
+        above = 0
+        for value in point:
+            if value > threshold:
+                total += value
+                above += 1
+        if above == kept:
+            break
+        kept = above
+        threshold = (total - 1.0) / kept
     for j in range(point.shape[0]):
         point[j] = max(point[j] - threshold, 0.0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -16,7 +16,8 @@ from market.equilibrium import best_response
 
 Observation = npt.NDArray[np.float64]
 Role = Literal["edge-server", "prosumer"]
-NAMES = ("equilibrium", "random")
+NAMES = ("constant", "equilibrium", "random", "table")
+_PROBABILITY_TOLERANCE = 1e-6
 
 
 class Policy(Protocol):
@@ -32,7 +33,7 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class Constant:
-    """The leader's part of the equilibrium: the price that the oracle solved."""
+    """The same action whatever it sees: the price that the oracle solved, or what somebody else computed."""
 
     action: float
 
@@ -76,12 +77,52 @@ class Uniform:
         return float(generator(self.seed, self.agent, slot, "policy").uniform(self.low, self.high))
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A learnt strategy: actions drawn anew in each slot, with the probabilities of the price that is seen.
+
+    Prices between two of the grid play the nearer one's row, of equally near ones the lower's; a leader has
+    one row and sees nothing that matters.
+    """
+
+    prices: Observation
+    """Shape (A,), ether per elecoin; a leader's is empty."""
+    actions: Observation
+    """Shape (B,)."""
+    probabilities: Observation
+    """Shape (A, B); a leader's is (1, B)."""
+    seed: int
+    agent: str
+
+    def act(self, slot: int, observation: Observation) -> float:
+        row = int(np.abs(self.prices - observation[0]).argmin()) if self.prices.size else 0
+        drawn = generator(self.seed, self.agent, slot, "policy").random()
+        cumulative = np.cumsum(self.probabilities[row])
+        # Probabilities sum to 1 but for rounding, which must not lead beyond the last possible action.
+        index = int(np.searchsorted(cumulative, drawn * cumulative[-1], side="right"))
+        return float(self.actions[min(index, int(np.flatnonzero(self.probabilities[row])[-1]))])
+
+
+def make_leader(
+    specs: Sequence[Mapping[str, Any]], private: Mapping[str, Any], seed: int, agent: str
+) -> tuple[Policy, ...]:
+    """The edge server's policies: one for its price, or one for each prosumer's, each with its own draws."""
+    if len(specs) == 1:
+        return (make_policy("edge-server", specs[0], private, seed, agent),)
+    return tuple(
+        make_policy("edge-server", spec, private, seed, f"{agent}, price {index}")
+        for index, spec in enumerate(specs, start=1)
+    )
+
+
 def make_policy(
     role: Role, spec: Mapping[str, Any], private: Mapping[str, Any], seed: int, agent: str
 ) -> Policy:
     """The policy that `spec` names, {"name": …} and its own keys, for an agent with these private parameters.
 
-    Raises TestbedError, saying which key, for an unknown name or key, a missing or a wrong value.
+    The keys: `price` of a leader's equilibrium, `action` of a constant, and of a table `actions`,
+    `probabilities` (a row for each price) and, a prosumer's, `prices`. Raises TestbedError, saying which
+    key, for an unknown name or key, a missing or a wrong value.
     """
     name = spec.get("name")
     if name not in NAMES:
@@ -92,7 +133,7 @@ def make_policy(
             fix=f"Did you mean {close[0]!r}?" if close else None,
         )
     leads = role == "edge-server"
-    known = {"name", "price"} if leads and name == "equilibrium" else {"name"}
+    known = {"name", *_keys(role, name)}
     if unknown := sorted(set(spec) - known):
         raise TestbedError(f"unknown key {unknown[0]!r} of policy {name!r} ({role})", where=agent)
     low, high = (
@@ -102,13 +143,56 @@ def make_policy(
         raise TestbedError(f"the lower bound {low} of the actions is above the upper {high}", where=agent)
     if name == "random":
         return Uniform(low, high, seed, agent)
-    if leads:
-        price = _number(spec, "price", agent)
-        if not low <= price <= high:
-            raise TestbedError(f"price = {price} is not allowed: it must be in [{low}, {high}]", where=agent)
-        return Constant(price)
+    if name == "table":
+        return _table(role, spec, low, high, seed, agent)
+    if leads or name == "constant":
+        key = "action" if name == "constant" else "price"
+        action = _number(spec, key, agent)
+        if not low <= action <= high:
+            raise TestbedError(f"{key} = {action} is not allowed: it must be in [{low}, {high}]", where=agent)
+        return Constant(action)
     theta, eta, Q, w = (_number(private, key, agent) for key in ("theta", "eta", "Q", "w"))
     return BestResponse(theta, eta, Q, w, low, high)
+
+
+def _keys(role: Role, name: str) -> tuple[str, ...]:
+    if name == "table":
+        return (
+            ("actions", "probabilities") if role == "edge-server" else ("actions", "prices", "probabilities")
+        )
+    if name == "constant":
+        return ("action",)
+    return ("price",) if role == "edge-server" and name == "equilibrium" else ()
+
+
+def _table(role: Role, spec: Mapping[str, Any], low: float, high: float, seed: int, agent: str) -> Table:
+    actions = _numbers(spec, "actions", agent)
+    prices = _numbers(spec, "prices", agent) if role == "prosumer" else np.empty(0)
+    probabilities = _numbers(spec, "probabilities", agent)
+    rows = 1 if role == "edge-server" else len(prices)
+    for key, values in (("actions", actions), ("prices", prices)):
+        if values.ndim != 1 or (np.diff(values) <= 0).any():
+            raise TestbedError(f"{key} are no grid: each must be above the one before", where=agent)
+    if not (actions.size and low <= actions[0] and actions[-1] <= high):
+        raise TestbedError(f"actions are not all in [{low}, {high}]", where=agent)
+    if probabilities.shape != (rows, len(actions)):
+        raise TestbedError(
+            f"probabilities have the shape {probabilities.shape}, not {(rows, len(actions))}", where=agent
+        )
+    sums = probabilities.sum(axis=1)
+    if (probabilities < 0).any() or (np.abs(sums - 1) > _PROBABILITY_TOLERANCE).any():
+        raise TestbedError("a row of the table is no distribution: >= 0 and 1 in all", where=agent)
+    return Table(prices, actions, probabilities, seed, agent)
+
+
+def _numbers(values: Mapping[str, Any], key: str, agent: str) -> Observation:
+    try:
+        found = np.asarray(values.get(key), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TestbedError(f"{key} are no table of numbers: {error}", where=agent) from error
+    if not found.size or not np.isfinite(found).all():
+        raise TestbedError(f"{key} must be a table of finite numbers", where=agent)
+    return found
 
 
 def _number(values: Mapping[str, Any], key: str, agent: str) -> float:

@@ -13,7 +13,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -33,6 +33,8 @@ _DAMAGE = (
     OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+# What the game that is played depends on; the rest of the parameters adds a constant to U_e.
+_PLAYED = ("theta", "eta", "k", "Q", "w", "p_min", "p_max", "x_min", "x_max", "pricing")
 _FIX = "Train it anew: `testbed learn --out FILE`."
 
 
@@ -69,8 +71,11 @@ def save(path: Path, name: str, strategies: Strategies, origin: Mapping[str, Any
     write_atomic(path, buffer.getvalue())
 
 
-def load(path: Path, game: Game | None = None) -> Stored:
-    """Raises TestbedError for a file that is missing, damaged, or made for another game than `game`."""
+def load(path: Path, parameters: Parameters | None = None) -> Stored:
+    """Raises TestbedError for a file that is missing, damaged, or made for another game than `parameters`.
+
+    What no choice changes, e_c and all that only mining depends on, may differ.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
@@ -90,28 +95,28 @@ def load(path: Path, game: Game | None = None) -> Stored:
         raise TestbedError(f"this policy cannot be used: {error.what}", where=str(path), fix=_FIX) from error
     except _DAMAGE as error:
         raise TestbedError(f"this is no whole policy file: {error}", where=str(path), fix=_FIX) from error
-    if game is not None:
-        _demand_same(made_for, game, path)
+    if parameters is not None:
+        _demand_same(made_for.parameters, parameters, path)
     return Stored(name, strategies, origin, code)
 
 
-def _demand_same(made_for: Game, game: Game, path: Path) -> None:
-    for wanted, values in ((game, made_for), (game.parameters, made_for.parameters)):
-        for field in fields(wanted):
-            there, here = getattr(values, field.name), getattr(wanted, field.name)
-            if field.name != "parameters" and there != here:
-                raise TestbedError(
-                    f"it was made for another game: {field.name} = {there!r}, which here is {here!r}",
-                    where=str(path),
-                    fix=_FIX,
-                )
+def _demand_same(made_for: Parameters, parameters: Parameters, path: Path) -> None:
+    for name in _PLAYED:
+        there, here = getattr(made_for, name), getattr(parameters, name)
+        if there != here:
+            raise TestbedError(
+                f"it was made for another game: {name} = {there!r}, which here is {here!r}",
+                where=str(path),
+                fix=_FIX,
+            )
 
 
 @cache
 def code_version() -> str:
     """The package's version and eight digits of the hash of the sources that a training depends on."""
     digest = hashlib.sha256()
-    for package, modules in (("learning", ("game", "kernel", "learner")), ("market", ("parameters",))):
-        for module in modules:
-            digest.update(resources.files(package).joinpath(f"{module}.py").read_bytes())
+    for package in ("learning", "market"):
+        modules = (each for each in resources.files(package).iterdir() if each.name.endswith(".py"))
+        for module in sorted(modules, key=lambda each: each.name):
+            digest.update(module.name.encode() + module.read_bytes())
     return f"{metadata.version('elecoin-testbed')}+{digest.hexdigest()[:8]}"

@@ -104,12 +104,13 @@ def solve(parameters: Parameters) -> Equilibrium:
 
 def _fixed_utility(g: Parameters) -> float:
     """The part of U_e that no price changes: U_m − k·e_c."""
-    return server_utility((), 0.0, k=g.k, Q=g.Q, e_c=g.e_c, mining_utility=mining_utility(g))
+    return server_utility((), (), k=g.k, Q=g.Q, e_c=g.e_c, mining_utility=mining_utility(g))
 
 
 def _income(g: Parameters, w: Intentions, price: float) -> float:
     """What the best responses of prosumers with these w bring the server."""
-    return server_utility(_demands(g, w, price), price, k=g.k, Q=g.Q, e_c=0.0, mining_utility=0.0)
+    prices = (price,) * len(w)
+    return server_utility(_demands(g, w, price), prices, k=g.k, Q=g.Q, e_c=0.0, mining_utility=0.0)
 
 
 def _best_price(g: Parameters, w: Intentions) -> float:

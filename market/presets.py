@@ -56,11 +56,11 @@ PRESETS: dict[str, Preset] = {
         _first_of("trend", _TREND_W),
     ),
     "discriminated": Preset(
-        Parameters(w=_DISCRIMINATED_W, pricing="discriminated"),
+        Parameters(w=_DISCRIMINATED_W, x_max=8.0, pricing="discriminated"),
         "A price for each of four prosumers: the higher the price, the smaller the demand, as in Fig. 3(b).",
-        f"{_STATED} For Fig. 3 it takes four prosumers. θ = 100, w, p in [10, 45] and x in [0, 15] are"
+        f"{_STATED} For Fig. 3 it takes four prosumers. θ = 100, w, p in [10, 45] and x in [0, 8] are"
         " reconstructed: demand falls with price across prosumers only where w > 4kη/θ = 0.096 and no cap"
-        " binds.",
+        " binds, and a grid of 40 demands shows that only where its steps are small.",
         _first_of("discriminated", _DISCRIMINATED_W),
     ),
 }

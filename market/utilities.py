@@ -6,7 +6,7 @@ Each takes plain numbers, since an agent knows only its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 
 def prosumer_utility(elecoins: float, price: float, *, theta: float, eta: float, Q: float, w: float) -> float:
@@ -22,8 +22,17 @@ def delivered_utility(
 
 
 def server_utility(
-    demands: Iterable[float], price: float, *, k: float, Q: float, e_c: float, mining_utility: float
+    demands: Sequence[float],
+    prices: Sequence[float],
+    *,
+    k: float,
+    Q: float,
+    e_c: float,
+    mining_utility: float,
 ) -> float:
-    """U_e = U_m + p·Σx − k·(Σx/Q + e_c), equation (2)."""
-    total = math.fsum(demands)
-    return mining_utility + price * total - k * (total / Q + e_c)
+    """U_e = U_m + Σp·x − k·(Σx/Q + e_c), equation (2), with the price that each demand pays, shape (N,).
+
+    Raises ValueError where there is not one price for each demand.
+    """
+    income = math.fsum(x * p for x, p in zip(demands, prices, strict=True))
+    return mining_utility + income - k * (math.fsum(demands) / Q + e_c)

@@ -16,6 +16,7 @@ from contracts.audit import Audit
 from contracts.etsc import Etsc
 from errors import EnvironmentFault, TestbedError
 from errors.files import write_atomic
+from learning.policy_file import save
 from orchestrator import store
 from orchestrator.engine import ServiceState
 from orchestrator.existing import Testbed, open_testbed
@@ -24,6 +25,7 @@ from orchestrator.mesh import Recollection
 from orchestrator.plan import bot_service
 from orchestrator.report import load_report, write_report
 from orchestrator.results import assemble
+from orchestrator.strategy import POLICY_FILE, strategy_of
 
 _POLL_SECONDS = 0.25
 _LOOK_EVERY_SECONDS = 1.0
@@ -102,7 +104,21 @@ def order_from_report(path: Path, testbed: Testbed) -> Order:
             where=str(path),
             fix=f"`testbed up --name NEW --config {path}` starts a testbed with the report's configuration.",
         )
-    return Order(slots=report["slots"], policy=report["policy"], seed=report["seed"])
+    return Order(slots=report["slots"], policy=_policy_of(report, path), seed=report["seed"])
+
+
+def _policy_of(report: dict[str, Any], path: Path) -> str:
+    """Its name, or where what was learnt is kept: training it again could come out otherwise elsewhere."""
+    if report.get("policy_file") is None:
+        return str(report["policy"])
+    kept = path.parent / str(report["policy_file"])
+    if not kept.is_file():
+        raise TestbedError(
+            f"the policy that the report's agents played is not beside it: {kept.name}",
+            where=str(path),
+            fix="Copy it there from the campaign's folder, or give --slots, --policy and --seed instead.",
+        )
+    return str(kept)
 
 
 def run_campaign(name: str, order: Order, progress: Progress) -> Summary:
@@ -116,6 +132,7 @@ def run_campaign(name: str, order: Order, progress: Progress) -> Summary:
         _check_running(testbed)
         urls = [node.rpc_url for node in testbed.plan.nodes]
         with FailoverRpc(urls) as rpc:
+            progress(0, order.slots, f"preparing {order.policy}")
             campaign = _begin(testbed, order, rpc)
             course = Course(start_block=rpc.fetch(block_number()) + 1)
             try:
@@ -151,12 +168,16 @@ def _check_running(testbed: Testbed) -> None:
 
 
 def _begin(testbed: Testbed, order: Order, rpc: Rpc) -> Campaign:
+    strategy = strategy_of(order.policy, testbed.game, order.seed)
     _end_leftovers(testbed, rpc)
     etsc = Etsc(testbed.registration.contract)
     retailers = [retailer.address for retailer in testbed.participants.retailers]
     slot, *records = rpc.fetch_all([etsc.slot(), *(etsc.user(retailer) for retailer in retailers)])
     generated = {retailer: record.generated for retailer, record in zip(retailers, records, strict=True)}
-    return new_campaign(testbed, order, slot.number, generated)
+    campaign = new_campaign(testbed, order, strategy, slot.number, generated)
+    if (stored := strategy.stored) is not None:
+        save(campaign.directory / POLICY_FILE, stored.name, stored.strategies, stored.origin)
+    return campaign
 
 
 def _end_leftovers(testbed: Testbed, rpc: Rpc) -> None:

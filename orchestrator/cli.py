@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from errors import TestbedError, UsageError
+from orchestrator.experiment_cli import experiment_app
 from orchestrator.game_cli import epilog, game_app
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app.add_typer(images_app, name="images")
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(contract_app, name="contract")
 app.add_typer(game_app)
+app.add_typer(experiment_app)
 
 EngineChoice = Literal["auto", "docker", "process"]
 Name = Annotated[str, typer.Option("--name", "-n", help="Which testbed.", metavar="NAME")]
@@ -257,7 +259,11 @@ def campaign_run(
     name: Name = "default",
     slots: Annotated[int | None, typer.Option(min=1, help="How many slots.")] = None,
     policy: Annotated[
-        Literal["equilibrium", "random"] | None, typer.Option(help="What prosumers and edge server play.")
+        str | None,
+        typer.Option(
+            help="What all play: dma-ubrl, equilibrium, ga-prosumer, ga-server, random, or a policy file.",
+            metavar="NAME|FILE",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all random draws.")] = None,
     repeat: Annotated[
@@ -269,6 +275,7 @@ def campaign_run(
     from orchestrator.campaign import order_from_report, run_campaign
     from orchestrator.existing import open_testbed
     from orchestrator.manifest import Order
+    from orchestrator.strategy import check_policy
     from orchestrator.tables import campaign_progress, show_campaign
 
     testbed = open_testbed(name)
@@ -280,7 +287,7 @@ def campaign_run(
         defaults = testbed.config.campaign
         order = Order(
             slots=slots or defaults.slots,
-            policy=policy or defaults.policy,
+            policy=defaults.policy if policy is None else check_policy(policy),
             seed=defaults.seed if seed is None else seed,
         )
     with campaign_progress(err, quiet=as_json) as progress:

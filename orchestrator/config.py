@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from errors import TestbedError
 from market.parameters import Parameters
 from market.presets import preset
 from market.units import MILLI, WEI_PER_ETHER, Q_to_mE_per_kWh, elecoins_to_mE, kWh_to_Wh, price_to_wei_per_mE
+from orchestrator.strategy import check_policy
 
 NAME_PATTERN = r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?"
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
@@ -63,6 +64,7 @@ class MarketConfig(_Section):
     """The game's parameters in the paper's symbols; the preset's values where left out."""
 
     preset: Literal["interior", "trend", "discriminated"] = "interior"
+    pricing: Literal["unified", "discriminated"] | None = None
     prosumers: int = Field(8, ge=1, le=200)
     retailers: int = Field(2, ge=1, le=50)
     theta: Positive | None = None
@@ -86,7 +88,7 @@ class MarketConfig(_Section):
     @property
     def game(self) -> Parameters:
         """The game without the nodes' computing power. Raises TestbedError where the values contradict."""
-        keys = ("theta", "eta", "k", "Q", "w", "p_min", "p_max", "x_min", "x_max", "e_c")
+        keys = ("pricing", "theta", "eta", "k", "Q", "w", "p_min", "p_max", "x_min", "x_max", "e_c")
         given: dict[str, Any] = {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
         # With its own w, the preset need not have one for so many.
         return replace(preset(self.preset, None if self.w else self.prosumers), **given)
@@ -127,7 +129,8 @@ class CampaignConfig(_Section):
     """What a campaign plays, and for how many slots the chain is funded."""
 
     slots: int = Field(10, ge=1, le=1_000_000)
-    policy: Literal["equilibrium", "random"] = "equilibrium"
+    # One of orchestrator.strategy.POLICIES, or a file of `testbed learn --out`.
+    policy: str = "equilibrium"
     seed: int = Field(1, ge=0, le=2**63 - 1)
     # Slots that this chain can play in its life: fixes the elecoins and the ether of the genesis.
     declared_slots: int = Field(10_000, ge=1, le=1_000_000)
@@ -135,6 +138,14 @@ class CampaignConfig(_Section):
     wait_blocks: int = Field(6, ge=1, le=1000)
     # Blocks after which anyone may open the next slot at the old price.
     slot_deadline_blocks: int = Field(16, ge=2, le=10_000)
+
+    @field_validator("policy")
+    @classmethod
+    def _known(cls, policy: str) -> str:
+        try:
+            return check_policy(policy)
+        except TestbedError as error:
+            raise ValueError(" ".join(filter(None, (error.what, error.fix)))) from error
 
     @model_validator(mode="after")
     def _deadline_after_wait(self) -> CampaignConfig:

@@ -15,6 +15,7 @@ from market.units import Q_to_mE_per_kWh, elecoins_to_mE, mE_to_Wh
 from orchestrator import store
 from orchestrator.existing import Testbed
 from orchestrator.participants import slot_generation_Wh
+from orchestrator.strategy import Strategy
 from orchestrator.terms import terms_of
 
 # Blocks that a transaction needs on top of it before utilities and audits count it.
@@ -39,6 +40,7 @@ class Campaign:
     first_slot: int
     baselines_Wh: dict[str, int]
     equilibrium: Equilibrium
+    strategy: Strategy
     directory: Path
 
     @property
@@ -46,7 +48,9 @@ class Campaign:
         return self.first_slot + self.order.slots - 1
 
 
-def new_campaign(testbed: Testbed, order: Order, open_slot: int, generated_Wh: dict[str, int]) -> Campaign:
+def new_campaign(
+    testbed: Testbed, order: Order, strategy: Strategy, open_slot: int, generated_Wh: dict[str, int]
+) -> Campaign:
     """The next campaign on this chain; generated_Wh is what the retailers' meters have counted so far.
 
     Raises TestbedError where the chain was not funded for that many slots.
@@ -69,6 +73,7 @@ def new_campaign(testbed: Testbed, order: Order, open_slot: int, generated_Wh: d
         first_slot=open_slot + 1,
         baselines_Wh=generated_Wh,
         equilibrium=solve(testbed.game),
+        strategy=strategy,
         directory=directory,
     )
 
@@ -76,7 +81,7 @@ def new_campaign(testbed: Testbed, order: Order, open_slot: int, generated_Wh: d
 def write_bots(testbed: Testbed, campaign: Campaign) -> list[str]:
     """Each bot's `bot.json` in its own folder, and an empty journal; returns the bots' names."""
     names = []
-    for bot, role, private in _bots(testbed, campaign):
+    for bot, role, private in bots_of(testbed, campaign):
         folder = testbed.plan.directory / "bots" / bot
         # The journals of earlier campaigns were copied to their reports.
         (folder / "journal.jsonl").unlink(missing_ok=True)
@@ -101,19 +106,17 @@ def _public(testbed: Testbed, campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def _bots(testbed: Testbed, campaign: Campaign) -> list[tuple[str, str, dict[str, Any]]]:
+def bots_of(testbed: Testbed, campaign: Campaign) -> list[tuple[str, str, dict[str, Any]]]:
+    """Name, role and what else only that bot is told."""
     game, people = testbed.game, testbed.participants
     retailers = [retailer.address for retailer in people.retailers]
-    policy: dict[str, Any] = {"name": campaign.order.policy}
-    # The equilibrium needs every prosumer's w: it is an oracle's, and only its price is handed over.
-    leader = {**policy, "price": campaign.equilibrium.price} if policy["name"] == "equilibrium" else policy
     slot_demand_Wh = game.prosumers * mE_to_Wh(elecoins_to_mE(game.x_max), Q_to_mE_per_kWh(game.Q))
     bots: list[tuple[str, str, dict[str, Any]]] = [
         (
             people.seller.name,
             "edge-server",
             {
-                "policy": leader,
+                "policies": list(campaign.strategy.leader),
                 **{key: getattr(game, key) for key in ("p_min", "p_max", "k", "Q", "e_c")},
                 "prosumers": [prosumer.address for prosumer in people.prosumers],
                 "retailers": retailers,
@@ -125,7 +128,8 @@ def _bots(testbed: Testbed, campaign: Campaign) -> list[tuple[str, str, dict[str
     ]
     for index, prosumer in enumerate(people.prosumers):
         private = {
-            "policy": policy,
+            "policy": campaign.strategy.followers[index],
+            "edge_server": people.seller.address,
             **{key: getattr(game, key) for key in ("theta", "eta", "Q", "x_min", "x_max")},
             "w": game.w[index],
             "retailers": retailers,

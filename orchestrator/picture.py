@@ -12,22 +12,20 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import IO, Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from orchestrator.report_text import prosumer_names
+from experiments.drawing import BLUE, VERMILION, save, styled
+from orchestrator.report_records import prosumer_names
 
-# Okabe and Ito's palette: told apart with any colour vision, and in grey.
-_DATA, _EQUILIBRIUM, _ABSENT = "#0072B2", "#D55E00", "#DDDDDD"
+_DATA, _EQUILIBRIUM, _ABSENT = BLUE, VERMILION, "#DDDDDD"
 _DASHES: dict[str, Any] = {"color": _EQUILIBRIUM, "linestyle": (0, (4, 2)), "linewidth": 1.1}
 _EDGES: dict[str, Any] = {"color": _EQUILIBRIUM, "linestyle": (0, (1, 2)), "linewidth": 0.7}
 _COLUMNS = 4
 _MOST_PANELS = 12
-_DPI = 200
 # With more slots than this, dots touch in a small panel.
 _MOST_APART = 30
 _STEPS = [1, 2, 2.5, 5, 10]
@@ -38,36 +36,13 @@ _WIDTH, _LEFT, _RIGHT, _BOTTOM, _TOP = 7.4, 0.72, 0.12, 0.45, 0.9
 _LABEL = 0.31
 _WIDE_HEIGHT, _SMALL_HEIGHT, _GAP, _SMALL_GAP, _BLOCK_GAP = 1.6, 0.85, 0.75, 0.26, 0.9
 
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.formatter.useoffset": False,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.fontsize": 8,
-    "svg.fonttype": "path",
-    # Otherwise an SVG's identifiers are drawn by lot.
-    "svg.hashsalt": "testbed",
-}
-
 Values = Sequence[float | None]
 
 
 def draw(report: dict[str, Any], *, svg: IO[bytes], png: IO[bytes]) -> None:
     """Draws the report's picture in both formats; needs no display."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # whatever the user's matplotlibrc says
-        matplotlib.rcParams.update(_STYLE)
-        figure = _Picture(report).figure
-        figure.savefig(svg, format="svg", dpi=_DPI, metadata={"Date": None, "Creator": None})
-        figure.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
+    with styled():
+        save(_Picture(report).figure, svg=svg, png=png)
 
 
 class _Picture:

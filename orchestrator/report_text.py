@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from market.units import Q_to_mE_per_kWh, Wh_to_kWh, mE_to_Wh, wei_to_ether
+from market.units import Wh_to_kWh, wei_to_ether
+from orchestrator.markdown import NONE, number, one_line, share, table
+from orchestrator.report_comparison import against_equilibrium, against_simulation
+from orchestrator.report_records import acted, complete_slots, mean
 
 # A longer table is for programs: they have report.json.
 _LONGEST_TABLE = 1000
-_NONE = "–"
 
 
 def report_text(report: dict[str, Any]) -> str:
     """report.md."""
     sections = (
         _headline(report),
-        _against_equilibrium(report),
+        against_equilibrium(report),
+        against_simulation(report),
         _slots(report),
         _redemptions(report),
         _died(report),
@@ -32,7 +35,7 @@ def report_text(report: dict[str, Any]) -> str:
 
 def _headline(report: dict[str, Any]) -> Iterator[str]:
     totals, audit = report["totals"], report["audit"]
-    complete = len(_complete(report))
+    complete = len(complete_slots(report))
     yield f"# Campaign {report['id']} of testbed {report['testbed']}"
     if not report["slot_records"]:
         yield ""
@@ -45,19 +48,19 @@ def _headline(report: dict[str, Any]) -> Iterator[str]:
         yield f"**Interrupted** after {report['slots_played']} of {report['slots']} slots."
     yield ""
     pace, fees = totals["slots_per_two_blocks"], totals["fees_ether"]
-    yield from _table(
+    yield from table(
         ("", ""),
         (
             ("created", report["created"]),
-            ("policy, seed", f"{report['policy']}, {report['seed']}"),
+            ("policy, seed", f"{report['policy']}{_origin(report)}, {report['seed']}"),
             ("chain", f"{report['consensus']} on {report['engine']}, chain ID {report['chain']['chain_id']}"),
             ("blocks", f"{report['start_block']} to {report['end_block']} ({totals['blocks']} blocks)"),
             ("slots", f"{report['slots_played']} played of {report['slots']}, {complete} complete"),
             ("first slot on the chain", report["first_slot"]),
-            ("slots per two blocks", _NONE if pace is None else f"{pace:.2f}"),
+            ("slots per two blocks", NONE if pace is None else f"{pace:.2f}"),
             ("prosumers", len(report["equilibrium"]["demands"])),
             ("purchases, trades", f"{totals['purchases']}, {totals['trades']}"),
-            ("fees of all transactions", f"{_number(fees)} ether"),
+            ("fees of all transactions", f"{number(fees)} ether"),
             ("conservation audit", _verdict(audit)),
         ),
         align="ll",
@@ -66,68 +69,13 @@ def _headline(report: dict[str, Any]) -> Iterator[str]:
     yield "![Price, demands and utilities per slot beside the equilibrium](report.png)"
     if report["notes"]:
         yield ""
-        yield from (f"- {_one_line(note)}" for note in report["notes"])
+        yield from (f"- {one_line(note)}" for note in report["notes"])
 
 
-def _against_equilibrium(report: dict[str, Any]) -> Iterator[str]:
-    equilibrium, records = report["equilibrium"], _complete(report)
-    yield "## Beside the closed-form equilibrium"
-    yield ""
-    yield (
-        f"Means over the {len(records)} complete slots of {len(report['slot_records'])} that were played;"
-        " a slot is complete when every prosumer bought and traded."
-        if records
-        else "No slot was complete, so there is no mean to set beside the equilibrium."
-    )
-    yield (
-        "Utilities are equations (2) and (3) with the integers that the chain settled, converted back, and"
-        f" without gas: all fees together were {_number(report['totals']['fees_ether'])} ether."
-    )
-    yield from _short_deliveries(report)
-    if equilibrium["binding"]:
-        yield f"Bounds that hold a choice at the equilibrium: {', '.join(equilibrium['binding'])}."
-    yield ""
-    demands, utilities = equilibrium["demands"], equilibrium["prosumer_utilities"]
-    header = ("", "mean on chain", "equilibrium", "deviation")
-    yield from _table(
-        header,
-        (
-            _beside("price, ether per elecoin", [r["price"] for r in records], equilibrium["price"]),
-            _beside("Σx, elecoins per slot", [math.fsum(r["x"]) for r in records], math.fsum(demands)),
-            _beside("server utility", [r["server_utility"] for r in records], equilibrium["server_utility"]),
-            _beside(
-                "mean prosumer utility", [_mean(r["prosumer_utilities"]) for r in records], _mean(utilities)
-            ),
-        ),
-    )
-    yield ""
-    yield from _table(
-        ("prosumer", "mean x, elecoins", *header[2:], "mean utility", *header[2:]),
-        (
-            (
-                *_beside(name, [r["x"][i] for r in records], demands[i]),
-                *_beside("", [r["prosumer_utilities"][i] for r in records], utilities[i])[1:],
-            )
-            for i, name in enumerate(prosumer_names(report))
-        ),
-    )
-
-
-def _short_deliveries(report: dict[str, Any]) -> Iterator[str]:
-    """Where supply binds, equation (3) is taken with what arrived, and the reader must know."""
-    Q = Q_to_mE_per_kWh(report["parameters"]["Q"])
-    bought = [
-        (x_mE, y_Wh or 0)
-        for record in report["slot_records"]
-        for x_mE, y_Wh in zip(record["x_mE"], record["y_Wh"], strict=True)
-        if x_mE is not None
-    ]
-    short = sum(y_Wh < mE_to_Wh(x_mE, Q) for x_mE, y_Wh in bought)
-    if short:
-        yield (
-            f"In {short} of {len(bought)} purchases less electricity arrived than the elecoins pay for."
-            " Where supply bound, equation (3) takes the electricity that arrived."
-        )
+def _origin(report: dict[str, Any]) -> str:
+    """What made a learnt policy; a report may be older than they are."""
+    origin = report.get("policy_origin")
+    return "" if origin is None else f" (learnt in {origin['steps']:,} slots with seed {origin['seed']})"
 
 
 def _slots(report: dict[str, Any]) -> Iterator[str]:
@@ -138,7 +86,7 @@ def _slots(report: dict[str, Any]) -> Iterator[str]:
         yield "No slot was played."
         return
     shown = records[:_LONGEST_TABLE]
-    yield from _table(
+    yield from table(
         (
             "slot",
             "price, ether per elecoin",
@@ -151,11 +99,11 @@ def _slots(report: dict[str, Any]) -> Iterator[str]:
         (
             (
                 record["slot"],
-                _number(record["price"]),
-                _number(math.fsum(_acted(record["x"]))),
-                f"{Wh_to_kWh(sum(_acted(record['y_Wh']))):.3f}",
-                _number(record["server_utility"]),
-                _number(_mean(_acted(record["prosumer_utilities"]))),
+                number(record["price"]),
+                number(math.fsum(acted(record["x"]))),
+                f"{Wh_to_kWh(sum(acted(record['y_Wh']))):.3f}",
+                number(record["server_utility"]),
+                number(mean(acted(record["prosumer_utilities"]))),
                 "yes" if record["complete"] else f"no{_absent(record)}",
             )
             for record in shown
@@ -164,7 +112,7 @@ def _slots(report: dict[str, Any]) -> Iterator[str]:
     if len(shown) < len(records):
         yield ""
         yield f"These are the first {len(shown)} of {len(records)} slots; report.json has them all."
-    if len(_complete(report)) < len(records):
+    if len(complete_slots(report)) < len(records):
         yield ""
         yield "In a slot that is not complete, sums and means are over the prosumers that acted."
 
@@ -185,7 +133,7 @@ def _redemptions(report: dict[str, Any]) -> Iterator[str]:
         flows.setdefault((row["user"], row["edge_server"]), []).append(row)
     place = {one["name"]: index for index, one in enumerate(report["participants"])}
     listed = sorted(flows, key=lambda flow: [place.get(name, len(place)) for name in flow])
-    yield from _table(
+    yield from table(
         ("who", "edge server", "redemptions", "elecoins", "ether"),
         (
             *((*flow, *_redeemed(flows[flow])) for flow in listed),
@@ -212,9 +160,9 @@ def _died(report: dict[str, Any]) -> Iterator[str]:
     if not report["died"]:
         yield "Nothing: every node, bot and service lived to the end."
         return
-    yield from _table(
+    yield from table(
         ("name", "what", "slot"),
-        ((d["name"], d["what"], _NONE if d["slot"] is None else d["slot"]) for d in report["died"]),
+        ((d["name"], d["what"], NONE if d["slot"] is None else d["slot"]) for d in report["died"]),
         align="llr",
     )
 
@@ -229,14 +177,14 @@ def _audit(audit: dict[str, Any]) -> Iterator[str]:
     done = Counter(check["kind"] for check in audit["checks"])
     failures = [check for check in audit["checks"] if not check["ok"]]
     failed = Counter(check["kind"] for check in failures)
-    yield from _table(
+    yield from table(
         ("of what", "comparisons", "failed"), ((kind, done[kind], failed[kind]) for kind in sorted(done))
     )
     if failures:
         yield ""
         yield "What failed (elecoins in mE, electricity in Wh, ether in wei):"
         yield ""
-        yield from _table(
+        yield from table(
             ("of what", "account", "quantity", "expected", "on chain", "difference"),
             (
                 (
@@ -254,7 +202,7 @@ def _audit(audit: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "Since the genesis block:"
     yield ""
-    yield from _table(("total", "amount", ""), (_total(*item) for item in audit["totals"].items()), "lrl")
+    yield from table(("total", "amount", ""), (_total(*item) for item in audit["totals"].items()), "lrl")
 
 
 def _total(name: str, amount: str) -> tuple[str, str, str]:
@@ -270,10 +218,10 @@ def _mining(report: dict[str, Any]) -> Iterator[str]:
     mining = report["mining"]
     yield "## Blocks of each edge server"
     yield ""
-    yield from _table(
+    yield from table(
         ("edge server", "blocks", "share of blocks", "computing share"),
         (
-            (name, blocks, _share(mining["shares"].get(name)), _share(mining["expected_shares"].get(name)))
+            (name, blocks, share(mining["shares"].get(name)), share(mining["expected_shares"].get(name)))
             for name, blocks in mining["blocks"].items()
         ),
     )
@@ -281,7 +229,7 @@ def _mining(report: dict[str, Any]) -> Iterator[str]:
     if report["consensus"] == "clique":
         yield "Under Clique the sealers take turns, so blocks do not follow the computing share."
     yield (
-        f"Mining enters the server's utility in expectation, by equation (1): U_m = {_number(mining['U_m'])}."
+        f"Mining enters the server's utility in expectation, by equation (1): U_m = {number(mining['U_m'])}."
     )
 
 
@@ -299,7 +247,7 @@ def _versions(report: dict[str, Any]) -> Iterator[str]:
     versions, chain = report["versions"], report["chain"]
     yield "## Versions"
     yield ""
-    yield from _table(
+    yield from table(
         ("", ""),
         (
             *((name, "unknown" if value is None else f"`{value}`") for name, value in versions.items()),
@@ -311,64 +259,7 @@ def _versions(report: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def prosumer_names(report: dict[str, Any]) -> list[str]:
-    """Names in the order of x, w and the equilibrium's demands, shape (N,)."""
-    return [one["name"] for one in report["participants"] if one["role"] == "prosumer"]
-
-
-def _complete(report: dict[str, Any]) -> list[dict[str, Any]]:
-    return [record for record in report["slot_records"] if record["complete"]]
-
-
-def _acted(values: Iterable[Any]) -> list[Any]:
-    return [value for value in values if value is not None]
-
-
 def _verdict(audit: dict[str, Any]) -> str:
     if audit["ok"]:
         return f"The books balance: {audit['checked']} comparisons, none failed."
     return f"THE BOOKS DO NOT BALANCE: {audit['failed']} of {audit['checked']} comparisons failed."
-
-
-def _beside(what: str, found: Iterable[float | None], equilibrium: float | None) -> tuple[str, str, str, str]:
-    mean = _mean(_acted(found))
-    return what, _number(mean), _number(equilibrium), _deviation(mean, equilibrium)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
-
-
-def _deviation(found: float | None, expected: float | None) -> str:
-    if found is None or not expected:
-        return _NONE
-    # Adding zero makes of a rounded -0.0 a 0.0.
-    return f"{round(100 * (found - expected) / abs(expected), 3) + 0.0:+.3f} %"
-
-
-def _share(part: float | None) -> str:
-    return _NONE if part is None else f"{100 * part:.1f} %"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return _NONE
-    return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 1e7 else f"{value:.4g}"
-
-
-def _table(
-    header: Sequence[str], rows: Iterable[Sequence[object]], align: str | None = None
-) -> Iterator[str]:
-    """A table in Markdown; `align` has l or r for each column, by default the first is left."""
-    align = align or "l" + "r" * (len(header) - 1)
-    yield _row(header)
-    yield _row(["---:" if side == "r" else ":---" for side in align])
-    yield from map(_row, rows)
-
-
-def _row(cells: Sequence[object]) -> str:
-    return "| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in cells) + " |"
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())

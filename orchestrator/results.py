@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import re
 import subprocess
@@ -17,6 +18,8 @@ from chain.rpc import Rpc, RpcError, quantity
 from contracts.audit import Audit, audit
 from contracts.etsc import Etsc
 from contracts.events import Event, PricePosted, Purchased, Redeemed, SlotOpened, Traded
+from learning.policy import make_leader, make_policy
+from learning.simulation import simulate
 from market.mining import mining_utility, shares
 from market.units import (
     Wh_to_kWh,
@@ -26,8 +29,9 @@ from market.units import (
 )
 from market.utilities import delivered_utility, server_utility
 from orchestrator.existing import Testbed
-from orchestrator.manifest import Campaign
+from orchestrator.manifest import Campaign, bots_of
 from orchestrator.participants import allocation_wei
+from orchestrator.strategy import POLICY_FILE
 
 if TYPE_CHECKING:
     from orchestrator.campaign import Course
@@ -58,6 +62,7 @@ def assemble(
     complete = [record for record in records if record["complete"]]
     trades = [event for event in events if isinstance(event, Traded)]
     redemptions = _redemptions(campaign, events, by_address)
+    stored = campaign.strategy.stored
     report = {
         "kind": "campaign report",
         "version": 1,
@@ -66,7 +71,10 @@ def assemble(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "engine": testbed.state.engine,
         "consensus": testbed.plan.consensus,
-        "policy": campaign.order.policy,
+        "policy": campaign.strategy.name,
+        # What was learnt is kept beside the report; what made it stands here too.
+        "policy_file": stored and POLICY_FILE,
+        "policy_origin": stored and {**stored.origin, "code": stored.code},
         "seed": campaign.order.seed,
         "slots": campaign.order.slots,
         "slots_played": len(records),
@@ -88,6 +96,7 @@ def assemble(
             for each in (*people.market, *people.sealers)
         ],
         "equilibrium": asdict(campaign.equilibrium),
+        "simulation": simulation(testbed, campaign, [record["slot"] for record in complete]),
         "slot_records": records,
         # Beside the utilities, in none of which they are.
         "redemptions": redemptions,
@@ -109,6 +118,38 @@ def assemble(
         "audit": result.to_json(),
     }
     return report, result
+
+
+def simulation(testbed: Testbed, campaign: Campaign, slots: list[int]) -> dict[str, Any] | None:
+    """Means over the same slots of what the same policies with the same draws do without a chain.
+
+    None where there is no slot: there is nothing to set it beside.
+    """
+    if not slots:
+        return None
+    seed = campaign.order.seed
+    leader, followers = None, []
+    for name, role, private in bots_of(testbed, campaign):
+        if role == "edge-server":
+            leader = make_leader(private["policies"], private, seed, name)
+        elif role == "prosumer":
+            followers.append(make_policy("prosumer", private["policy"], private, seed, name))
+    assert leader is not None
+    played = simulate(testbed.game, leader, followers, max(slots))
+    kept = [played[slot - 1] for slot in slots]
+
+    def means(rows: list[tuple[float, ...]]) -> list[float]:
+        return [math.fsum(values) / len(values) for values in zip(*rows, strict=True)]
+
+    prices = means([each.prices for each in kept])
+    return {
+        "slots": len(kept),
+        "price": math.fsum(prices) / len(prices),
+        "prices": prices,
+        "demands": means([each.demands for each in kept]),
+        "server_utility": math.fsum(each.server_utility for each in kept) / len(kept),
+        "prosumer_utilities": means([each.prosumer_utilities for each in kept]),
+    }
 
 
 def _openers(rpc: Rpc, events: list[Event], by_address: Mapping[str, str]) -> dict[int, str]:
@@ -170,13 +211,16 @@ def _slot_records(
         if not campaign.first_slot <= slot <= campaign.last_slot:
             continue
         bought: dict[str, int] = {}
+        paid: dict[str, int] = {}
         received: dict[str, int] = {}
         for event in events:
             if isinstance(event, Purchased) and event.slot == slot:
                 bought[event.buyer.lower()] = bought.get(event.buyer.lower(), 0) + event.amount
+                paid[event.buyer.lower()] = event.price
             elif isinstance(event, Traded) and event.slot == slot:
                 received[event.buyer.lower()] = received.get(event.buyer.lower(), 0) + event.quantity
-        price = wei_per_mE_to_price(prices[slot])
+        own_prices = [paid.get(prosumer, prices[slot]) for prosumer in prosumers]
+        own = [wei_per_mE_to_price(price) for price in own_prices]
         x_mE = [bought.get(prosumer) for prosumer in prosumers]
         y_Wh = [received.get(prosumer, 0) for prosumer in prosumers]
         x = [None if amount is None else mE_to_elecoins(amount) for amount in x_mE]
@@ -186,14 +230,17 @@ def _slot_records(
                 "chain_slot": slot,
                 "opened_at_block": opened.block_number,
                 "opened_by": openers[slot],
-                "price": price,
+                # Under discriminated pricing the mean of what each prosumer was asked.
+                "price": own[0] if len(set(own)) == 1 else math.fsum(own) / len(own),
                 "price_wei_per_mE": prices[slot],
+                "prices": own,
+                "prices_wei_per_mE": own_prices,
                 "x": x,
                 "x_mE": x_mE,
                 "y_Wh": y_Wh,
                 "server_utility": server_utility(
                     [amount or 0.0 for amount in x],
-                    price,
+                    own,
                     k=game.k,
                     Q=game.Q,
                     e_c=game.e_c,
@@ -205,7 +252,7 @@ def _slot_records(
                     else delivered_utility(
                         Wh_to_kWh(quantity_Wh), amount, price, theta=game.theta, eta=game.eta, w=w
                     )
-                    for amount, quantity_Wh, w in zip(x, y_Wh, game.w, strict=True)
+                    for amount, price, quantity_Wh, w in zip(x, own, y_Wh, game.w, strict=True)
                 ],
                 # Everybody bought and traded with x > 0.
                 "complete": all(amount for amount in x_mE) and all(y_Wh),

@@ -119,15 +119,24 @@ def show_campaign(out: Console, summary: Summary, explorer_url: str) -> None:
     report = summary.report
     equilibrium, records = report["equilibrium"], report["slot_records"]
     complete = [record for record in records if record["complete"]]
-    table = _table(**{"": "left", "this_campaign": "right", "equilibrium": "right"})
+    table = _table(**{"": "left", "this_campaign": "right", "simulation": "right", "equilibrium": "right"})
     if complete:
-        table.add_row("price", *_pair([r["price"] for r in complete], equilibrium["price"]))
-        demands = [amount for record in complete for amount in record["x"]]
-        table.add_row("demand of a prosumer", *_pair(demands, _mean(equilibrium["demands"])))
-        utilities = [u for record in complete for u in record["prosumer_utilities"]]
-        table.add_row("utility of a prosumer", *_pair(utilities, _mean(equilibrium["prosumer_utilities"])))
-        servers = [record["server_utility"] for record in complete]
-        table.add_row("utility of the edge server", *_pair(servers, equilibrium["server_utility"]))
+        simulated = report["simulation"]
+        for what, seen, key in (
+            ("price", [record["price"] for record in complete], "price"),
+            ("demand of a prosumer", [x for record in complete for x in record["x"]], "demands"),
+            (
+                "utility of a prosumer",
+                [u for record in complete for u in record["prosumer_utilities"]],
+                "prosumer_utilities",
+            ),
+            (
+                "utility of the edge server",
+                [record["server_utility"] for record in complete],
+                "server_utility",
+            ),
+        ):
+            table.add_row(what, *map(_shown, (seen, simulated[key], equilibrium[key])))
     totals = report["totals"]
     out.print(
         f"[bold]campaign {summary.id}[/bold]  {summary.slots} of {report['slots']} slots with policy"
@@ -154,12 +163,9 @@ def show_campaign(out: Console, summary: Summary, explorer_url: str) -> None:
     out.print(f"explorer  [bold]{explorer_url}[/bold]")
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _pair(values: Sequence[float], theory: float) -> tuple[str, str]:
-    return f"{_mean(values):.4f}", f"{theory:.4f}"
+def _shown(values: float | Sequence[float]) -> str:
+    """The mean, where there are several."""
+    return f"{values if isinstance(values, float) else sum(values) / len(values):.4f}"
 
 
 def _or_dash(value: Any, form: str = "") -> str:

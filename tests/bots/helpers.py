@@ -24,12 +24,13 @@ PROSUMER: dict[str, Any] = {
     "w": 0.1,
     "x_min": 0.0,
     "x_max": 15.0,
+    "edge_server": SELLER,
     "retailers": [NORTH, SOUTH],
     "index": 0,
     "patience_blocks": 10,
 }
 EDGE_SERVER: dict[str, Any] = {
-    "policy": {"name": "equilibrium", "price": 27.0},
+    "policies": [{"name": "equilibrium", "price": 27.0}],
     "p_min": 10.0,
     "p_max": 45.0,
     "prosumers": [ALICE, BOB],

@@ -140,7 +140,7 @@ class MarketOnChain:
     def _private(self, name: str) -> dict[str, Any]:
         if name.startswith("edge-server"):
             return {
-                "policy": {"name": "equilibrium", "price": 27.0},
+                "policies": [{"name": "equilibrium", "price": 27.0}],
                 "p_min": 10.0,
                 "p_max": 45.0,
                 "prosumers": [self.address(prosumer) for prosumer in PROSUMERS],
@@ -161,6 +161,7 @@ class MarketOnChain:
                 "w": 0.1,
                 "x_min": 0.0,
                 "x_max": 15.0,
+                "edge_server": self.address("edge-server-1"),
                 "retailers": [self.address(RETAILER)],
                 "index": PROSUMERS.index(name),
                 "patience_blocks": DEADLINE_BLOCKS,

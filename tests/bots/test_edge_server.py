@@ -144,7 +144,9 @@ def test_a_slot_s_result_is_equation_2_of_what_was_settled(edge_server: EdgeServ
     records = (record(3, 10, {BOB: 6000, ALICE: 5000}), record(4, 12, {}))
     (result,) = edge_server.decide(view(4, 15, *records)).results
     assert result["x_mE"] == [5000, 6000]
-    assert result["utility"] == server_utility([5.0, 6.0], 27.0, k=8, Q=0.6, e_c=0, mining_utility=108)
+    assert result["utility"] == server_utility(
+        [5.0, 6.0], [27.0, 27.0], k=8, Q=0.6, e_c=0, mining_utility=108
+    )
 
 
 def test_a_campaign_that_does_not_follow_the_open_slot_is_refused(edge_server: EdgeServer) -> None:
@@ -154,7 +156,7 @@ def test_a_campaign_that_does_not_follow_the_open_slot_is_refused(edge_server: E
 
 def test_a_random_price_differs_by_slot_and_not_by_restart(tmp_path: Path) -> None:
     def prices() -> list[int]:
-        server = edge_server_of(tmp_path, policy={"name": "random"})
+        server = edge_server_of(tmp_path, policies=[{"name": "random"}])
         done = {ALICE: 6000, BOB: 6000}
         views = (view(2, 5), view(3, 11, record(3, 10, done)))
         return [server.decide(seen).actions[0].note["price_wei_per_mE"] for seen in views]

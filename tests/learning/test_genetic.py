@@ -46,7 +46,7 @@ def test_no_joint_action_is_better_than_the_corner(game: Parameters, side: Side)
 
 def _objective(g: Parameters, side: Side, p: float, x: list[float]) -> float:
     if side == "server":
-        return server_utility(x, p, k=g.k, Q=g.Q, e_c=g.e_c, mining_utility=mining_utility(g))
+        return server_utility(x, [p] * len(x), k=g.k, Q=g.Q, e_c=g.e_c, mining_utility=mining_utility(g))
     pairs = zip(x, g.w, strict=True)
     return sum(prosumer_utility(each, p, theta=g.theta, eta=g.eta, Q=g.Q, w=w) for each, w in pairs)
 

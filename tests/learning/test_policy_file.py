@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def stored(learned: Learned, tmp_path: Path) -> Path:
 
 
 def test_what_was_stored_comes_back(stored: Path, learned: Learned) -> None:
-    policy = load(stored, GAME)
+    policy = load(stored, GAME.parameters)
     assert (policy.name, policy.code) == ("dma-ubrl", code_version())
     assert policy.origin == {**learned.origin, "seed": 7, "steps": 500}
     assert policy.strategies.game == GAME
@@ -56,19 +57,24 @@ def test_anybody_reads_it_with_numpy_alone(stored: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("game", "words"),
+    ("change", "words"),
     [
-        (replace(GAME, parameters=replace(GAME.parameters, theta=90.0)), "theta = 100.0, which here is 90.0"),
-        (replace(GAME, parameters=replace(GAME.parameters, w=(0.1,))), "w = "),
-        (replace(GAME, price_points=9), "price_points = 4, which here is 9"),
-        (replace(GAME, sellers=2), "sellers = 1"),
+        ({"theta": 90.0}, "theta = 100.0, which here is 90.0"),
+        ({"w": (0.1,)}, "w = "),
+        ({"pricing": "discriminated"}, "pricing = 'unified', which here is 'discriminated'"),
+        ({"x_max": 14.0}, "x_max = "),
     ],
 )
-def test_it_plays_no_other_game(stored: Path, game: Game, words: str) -> None:
+def test_it_plays_no_other_game(stored: Path, change: dict[str, Any], words: str) -> None:
     with pytest.raises(TestbedError, match=f"another game: {words}") as refused:
-        load(stored, game)
+        load(stored, replace(GAME.parameters, **change))
     assert refused.value.where == str(stored)
     assert "testbed learn" in str(refused.value)
+
+
+def test_what_no_choice_changes_may_differ(stored: Path, learned: Learned) -> None:
+    elsewhere = replace(GAME.parameters, alpha=(0.3, 0.7), seller=1, e_c=2.0, R_f=1.0)
+    assert load(stored, elsewhere).strategies.game == GAME
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -85,7 +91,7 @@ def test_no_cut_and_no_flipped_byte_gets_through(stored: Path, learned: Learned)
     for content in damaged:
         stored.write_bytes(content)
         try:
-            policy = load(stored, GAME)
+            policy = load(stored, GAME.parameters)
         except TestbedError:
             refused += 1
         else:

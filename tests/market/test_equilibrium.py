@@ -194,7 +194,7 @@ def test_mining_shares_sum_to_one_and_follow_computing_power() -> None:
 
 
 def test_the_server_utility_is_equation_2() -> None:
-    value = server_utility([1.0, 2.0], 10.0, k=8.0, Q=0.5, e_c=1.5, mining_utility=100.0)
+    value = server_utility([1.0, 2.0], [10.0, 10.0], k=8.0, Q=0.5, e_c=1.5, mining_utility=100.0)
     assert value == pytest.approx(100 + 30 - 8 * (3 / 0.5 + 1.5))
 
 

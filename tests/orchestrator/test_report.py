@@ -128,7 +128,7 @@ def _record(g: Parameters, slot: int, price: float, demands: list[float | None])
         "x_mE": x_mE,
         "y_Wh": [0 if mE is None else mE_to_Wh(mE, Q) for mE in x_mE],
         "server_utility": server_utility(
-            settled, price, k=g.k, Q=g.Q, e_c=g.e_c, mining_utility=mining_utility(g)
+            settled, [price] * len(settled), k=g.k, Q=g.Q, e_c=g.e_c, mining_utility=mining_utility(g)
         ),
         "prosumer_utilities": [
             None if value is None else prosumer_utility(value, price, theta=g.theta, eta=g.eta, Q=g.Q, w=w)
