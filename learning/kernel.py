@@ -1,10 +1,14 @@
 """The inner loops of the learners, compiled by numba.
 
-Sums run over four accumulators of their own, in a fixed order: they vectorise without the compiler being free
-to reorder floating point, so the same seed gives the same bytes on every machine.
+Sums run over four accumulators of their own, in a fixed order, so that additions need not wait for each
+other though the compiler may not reorder floating point: the same seed gives the same bytes on every machine.
+What is no sum has a loop of its own, because only such loops are vectorised.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -12,6 +16,17 @@ from numba import njit
 from learning.game import Floats, Indices
 
 WOLF_PHC, PHC, GIGA_WOLF, Q_LEARNING = range(4)
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _compiled(*, counted: bool) -> Callable[[_Function], _Function]:
+    """Compiles a function that counts references to arrays, or does not, and so for what it calls.
+
+    Without the counts, atomic additions that take half of the time, a function can allocate nothing.
+    """
+    options: dict[str, Any] = {"cache": True, "_nrt": counted}  # numba's types do not know this option
+    return cast(Callable[[_Function], _Function], njit(**options))
 
 
 @njit(cache=True, inline="always")
@@ -40,8 +55,9 @@ def learn_value(q: Floats, visits: Indices, best: int, action: int, target: floa
     if sigma < 0.0:
         visits[action] += 1
         sigma = max(-sigma, 1.0 / visits[action])
+    before = q[action]
     q[action] += sigma * (target - q[action])
-    if action == best:
+    if action == best and q[action] < before:
         for other in range(q.shape[0]):
             if q[other] > q[best] or (q[other] == q[best] and other < best):
                 best = other
@@ -55,19 +71,16 @@ def is_winning(q: Floats, policy: Floats, average: Floats, count: float) -> bool
     """Moves the average policy on, and says whether the policy earns more than it: π·Q > π̄·Q."""
     n = q.shape[0]
     weight = 1.0 / count
+    for j in range(n):
+        average[j] += (policy[j] - average[j]) * weight
     e0 = e1 = e2 = e3 = 0.0
     whole = n - n % 4
     for j in range(0, whole, 4):
-        average[j] += (policy[j] - average[j]) * weight
-        average[j + 1] += (policy[j + 1] - average[j + 1]) * weight
-        average[j + 2] += (policy[j + 2] - average[j + 2]) * weight
-        average[j + 3] += (policy[j + 3] - average[j + 3]) * weight
         e0 += (policy[j] - average[j]) * q[j]
         e1 += (policy[j + 1] - average[j + 1]) * q[j + 1]
         e2 += (policy[j + 2] - average[j + 2]) * q[j + 2]
         e3 += (policy[j + 3] - average[j + 3]) * q[j + 3]
     for j in range(whole, n):
-        average[j] += (policy[j] - average[j]) * weight
         e0 += (policy[j] - average[j]) * q[j]
     return (e0 + e1) + (e2 + e3) > 0.0
 
@@ -80,26 +93,18 @@ def climb(policy: Floats, best: int, delta: float) -> None:
     s0 = s1 = s2 = s3 = 0.0
     whole = n - n % 4
     for j in range(0, whole, 4):
-        d0 = min(policy[j], step)
-        d1 = min(policy[j + 1], step)
-        d2 = min(policy[j + 2], step)
-        d3 = min(policy[j + 3], step)
-        policy[j] -= d0
-        policy[j + 1] -= d1
-        policy[j + 2] -= d2
-        policy[j + 3] -= d3
-        s0 += d0
-        s1 += d1
-        s2 += d2
-        s3 += d3
+        s0 += min(policy[j], step)
+        s1 += min(policy[j + 1], step)
+        s2 += min(policy[j + 2], step)
+        s3 += min(policy[j + 3], step)
     for j in range(whole, n):
-        d0 = min(policy[j], step)
-        policy[j] -= d0
-        s0 += d0
+        s0 += min(policy[j], step)
+    for j in range(n):
+        policy[j] -= min(policy[j], step)
     policy[best] += (s0 + s1) + (s2 + s3)
 
 
-@njit(cache=True)
+@_compiled(counted=True)
 def project(point: Floats) -> None:
     """The nearest point of the probability simplex, in place (Michelot 1986: few passes, and no sorting)."""
     total = 0.0
@@ -122,7 +127,7 @@ def project(point: Floats) -> None:
         point[j] = max(point[j] - threshold, 0.0)
 
 
-@njit(cache=True)
+@_compiled(counted=True)
 def giga(q: Floats, policy: Floats, slow: Floats, step: float) -> None:
     """One step of GIGA-WoLF (Bowling 2005), with the learned Q(s,·) as the gradient; `slow` is its z."""
     before = slow.copy()
@@ -168,7 +173,16 @@ def explored(step: int, start: float, end: float, until: float) -> float:
     return end if step >= until else start + (end - start) * step / until
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
+def lowest(posted: Indices) -> int:
+    """The lowest of the posted prices."""
+    price: int = posted[0]
+    for m in range(1, posted.shape[0]):
+        price = min(price, posted[m])
+    return price
+
+
+@_compiled(counted=False)
 def play_unified(
     rng: np.random.Generator,
     first: int,
@@ -181,8 +195,10 @@ def play_unified(
     leader: tuple[Floats, Floats, Floats, Indices, Indices, Indices],
     followers: tuple[Floats, Floats, Floats, Indices, Indices, Indices],
     posted: Indices,
+    chosen: Indices,
 ) -> None:
-    """Steps first … last − 1 with one price of each seller; `posted` holds the prices on the table, (M,).
+    """Steps first … last − 1 with one price of each seller; `posted` holds the prices on the table, (M,),
+    and `chosen` has room for the demands, (N,).
 
     A side is (Q, π, π̄, visits, greedy, counts): shapes (M, A) and (M,) for the leaders, (N, A, B) and (N, A)
     for the followers. Prosumers see the lowest price, and buy from those who ask it in equal parts.
@@ -191,10 +207,9 @@ def play_unified(
     lq, lpolicy, laverage, lvisits, lbest, lcounts = leader
     fq, fpolicy, faverage, fvisits, fbest, fcounts = followers
     sellers = lq.shape[0]
-    chosen = np.empty(fq.shape[0], np.int64)
     for step in range(first, last):
         exploration = explored(step, start, end, until)
-        price = posted.min()
+        price = lowest(posted)
         total = 0.0
         for i in range(fq.shape[0]):
             x = draw(fpolicy[i, price], fbest[i, price], kind, exploration, rng.random())
@@ -214,7 +229,7 @@ def play_unified(
                 kind, action, target, sigma, lcounts[m], win, lose,
             )  # fmt: skip
             posted[m] = draw(lpolicy[m], lbest[m], kind, exploration, rng.random())
-        following = posted.min()
+        following = lowest(posted)
         for i in range(fq.shape[0]):
             x = chosen[i]
             target = follower_utilities[i, price, x] + gamma * fq[i, following, fbest[i, following]]
@@ -225,7 +240,7 @@ def play_unified(
             )  # fmt: skip
 
 
-@njit(cache=True)
+@_compiled(counted=False)
 def play_discriminated(
     rng: np.random.Generator,
     first: int,
@@ -238,6 +253,7 @@ def play_discriminated(
     leader: tuple[Floats, Floats, Floats, Indices, Indices, Indices],
     followers: tuple[Floats, Floats, Floats, Indices, Indices, Indices],
     posted: Indices,
+    chosen: Indices,
 ) -> None:
     """As `play_unified`, a price for each prosumer: U_e is separable, so the leader is N tables, (N, A)."""
     start, end, until, sigma, gamma, win, lose = schedule

@@ -162,12 +162,13 @@ class _State:
         self.rng = np.random.default_rng(seed)
         self.loop = kernel.play_unified if self.unified else kernel.play_discriminated
         self.posted = self.rng.integers(prices, size=len(self.leader[0]))
+        self.chosen = np.empty(prosumers, np.int64)
 
     def play(self, first: int, last: int) -> None:
         g = self.game
         self.loop(
             self.rng, first, last, self.kind, self.schedule, g.follower_utilities, g.margins, g.demands,
-            self.leader, self.followers, self.posted,
+            self.leader, self.followers, self.posted, self.chosen,
         )  # fmt: skip
 
     def strategies(self) -> Strategies:
