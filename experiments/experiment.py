@@ -32,8 +32,13 @@ class Outcome:
     searches: Swept
 
 
-def run(
-    names: Sequence[str], seeds: int, steps: int, out: Path, show: Show, ray: str | None = None
+def run_experiments(
+    names: Sequence[str],
+    seeds: int,
+    steps: int,
+    out: Path,
+    show: Show = lambda what, done, left: None,
+    ray: str | None = None,
 ) -> Outcome:
     """Writes `out`/reproduction/NAME.csv, .png and .svg, and with all experiments `out`/reproduction.md.
 

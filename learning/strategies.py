@@ -71,6 +71,10 @@ class Measures:
         return math.fsum(self.follower_gaps) / len(self.follower_gaps)
 
     @property
+    def mean_demand(self) -> float:
+        return math.fsum(self.demands) / len(self.demands)
+
+    @property
     def mean_prosumer_utility(self) -> float:
         return math.fsum(self.prosumer_utilities) / len(self.prosumer_utilities)
 

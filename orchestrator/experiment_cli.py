@@ -43,7 +43,7 @@ def experiment(
 ) -> None:
     """Make a figure of the paper, or all: data, pictures, and which of the paper's claims hold."""
     from experiments.catalogue import FIGURES
-    from experiments.experiment import run
+    from experiments.experiment import run_experiments
     from orchestrator.game_options import unknown
     from orchestrator.progress import Step, progress_bar
 
@@ -53,7 +53,9 @@ def experiment(
         raise typer.BadParameter(f"{folder} is no folder", param_hint="--out")
     names = list(FIGURES) if name == _ALL else [name]
     with progress_bar(err) as show:
-        outcome = run(names, seeds, steps, folder, lambda what, done, left: show(Step(what, done, left)), ray)
+        outcome = run_experiments(
+            names, seeds, steps, folder, lambda what, done, left: show(Step(what, done, left)), ray
+        )
     if as_json:
         print(json.dumps(_to_json(outcome)))
     else:

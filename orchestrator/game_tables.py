@@ -79,27 +79,32 @@ def show_training(out: Console, training: Training) -> None:
         f" {training.updates_per_second / 1e6:.1f} M updates/s on a core\n"
     )
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("", "mean", "95 % interval", "interquartile", "equilibrium"):
+    for column in ("", "mean", "95 % interval", "IQM", "equilibrium", "distance"):
         table.add_column(column, justify="right" if column else "left", no_wrap=True)
     for name, quantity, unit in (
         ("price", "price", 1.0),
+        ("demand", "mean_demand", 1.0),
         ("server utility", "server_utility", 1.0),
-        ("mean prosumer utility", "mean_prosumer_utility", 1.0),
+        ("prosumer utility", "mean_prosumer_utility", 1.0),
         ("leader gap, %", "leader_gap", 100.0),
         ("follower gap, %", "follower_gap", 100.0),
         ("NashConv", "nashconv", 1.0),
     ):
         seen = training.summary(quantity)
+        # A gap is a distance itself.
+        distance = None if unit == 100 or quantity == "nashconv" else training.distance(quantity)
         table.add_row(
             name,
             f"{seen.mean * unit:.3f}",
             _interval(seen, unit),
             f"{seen.iqm * unit:.3f}",
             f"{getattr(best, quantity) * unit:.3f}",
+            "" if distance is None else f"{distance:.2%}",
         )
     out.print(table)
     out.print(
-        "\nGaps are what the best deviation would gain; the equilibrium is the exact one on the same grid.",
+        "\nGaps are what the best deviation would gain; the equilibrium is the exact one on the same grid."
+        "\nDemand and utility are means over the prosumers; IQM is the interquartile mean over the seeds.",
         style="dim",
     )
 

@@ -13,8 +13,9 @@ from learning.statistics import Summary, summary
 from learning.strategies import Measures, exact, measure
 from orchestrator.progress import ReportStep, Step
 
-MEASURED = ("price", "leader_gap", "follower_gap", "nashconv", "server_utility", "mean_prosumer_utility")
 _GAPS = ("leader_gap", "follower_gap", "nashconv")
+_PLAYED = ("price", "mean_demand", "server_utility", "mean_prosumer_utility")
+MEASURED = (*_PLAYED, *_GAPS)
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,14 @@ class Training:
     def summary(self, quantity: str) -> Summary:
         return summary([getattr(each, quantity) for each in self.measures])
 
+    def distance(self, quantity: str) -> float | None:
+        """Of the mean over seeds from the equilibrium's, as a part of that; None of what is nothing there."""
+        wanted: float = getattr(self.equilibrium, quantity)
+        return abs(self.summary(quantity).mean / wanted - 1) if wanted else None
+
     def to_json(self) -> dict[str, Any]:
-        """Gaps as parts of 1, means over the seeds; `summaries` has their intervals."""
+        """Gaps as parts of 1, means over the seeds; `summaries` has their intervals, `distance` how far the
+        means are from the equilibrium's."""
         summaries = {quantity: self.summary(quantity).to_json() for quantity in MEASURED}
         best = self.equilibrium
         return {
@@ -49,6 +56,7 @@ class Training:
             **{quantity: summaries[quantity]["mean"] for quantity in _GAPS},
             "updates_per_second": round(self.updates_per_second),
             "summaries": summaries,
+            "distance": {quantity: self.distance(quantity) for quantity in _PLAYED},
             "equilibrium": {quantity: getattr(best, quantity) for quantity in MEASURED},
             "game": self.game.identity,
         }
