@@ -42,7 +42,8 @@ class Meter:
             )
         self._generates = kind == "retailer"
         if self._generates:
-            self._generation_Wh_per_slot = settings.private.whole("generation_Wh_per_slot")
+            self._first_reading_Wh = settings.private.whole("first_reading_Wh")
+            self._generation_Wh = settings.private.wholes("generation_Wh")
             self._baseline_Wh = settings.private.whole("baseline_Wh")
 
     def reads(self) -> list[Read[Any]]:
@@ -75,9 +76,12 @@ class Meter:
         return Decision(done=self._settings.is_over(view.slot, view.slot_opened_at_block, view.head))
 
     def _generation(self, view: MeterView) -> Action | None:
-        """One slot's worth before the first slot, one more with each slot of the campaign that opens."""
+        """A first reading before the first slot, and what a slot generates with each slot of the campaign
+        that opens; days repeat."""
         opened = min(max(self._settings.relative(view.slot), 0), self._settings.slots)
-        due = self._baseline_Wh + self._generation_Wh_per_slot * (opened + 1)
+        days, slots = divmod(opened, len(self._generation_Wh))
+        generated_Wh = days * sum(self._generation_Wh) + sum(self._generation_Wh[:slots])
+        due = self._baseline_Wh + self._first_reading_Wh + generated_Wh
         if due <= view.generated_Wh:
             return None
         cumulative = view.generated_Wh + self._allowed(view, due - view.generated_Wh)

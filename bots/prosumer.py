@@ -16,6 +16,7 @@ from chain.rpc import Read
 from contracts.etsc import Etsc
 from learning.draws import generator
 from learning.policy import make_policy
+from market.daily import in_slot
 from market.units import (
     Q_to_mE_per_kWh,
     Wh_to_kWh,
@@ -61,6 +62,7 @@ class Prosumer:
             settings.name,
         )
         self._theta, self._eta, self._w = (private.positive(key) for key in ("theta", "eta", "w"))
+        self._loads = private.numbers("loads")
         self._Q_mE_per_kWh = Q_to_mE_per_kWh(private.positive("Q"))
         self._edge_server = private.text("edge_server")
         self._retailers = private.texts("retailers")
@@ -184,7 +186,8 @@ class Prosumer:
         if x_mE is None:
             return {"type": "missed", **result}
         y_Wh = record.traded_Wh.get(self._address, 0)
+        w = self._w * in_slot(self._loads, self._settings.relative(record.slot))
         utility = delivered_utility(
-            Wh_to_kWh(y_Wh), mE_to_elecoins(x_mE), price, theta=self._theta, eta=self._eta, w=self._w
+            Wh_to_kWh(y_Wh), mE_to_elecoins(x_mE), price, theta=self._theta, eta=self._eta, w=w
         )
         return {"type": "settled", **result, "x_mE": x_mE, "y_Wh": y_Wh, "utility": utility}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,22 @@ class Section:
             raise self._wrong(key, values, "a list of at least one text")
         return tuple(values)
 
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """At least one number above 0."""
+        values = self._typed(key, list, "a list of numbers")
+        if not values or not all(
+            _is_number(value, (int, float)) and 0 < value < math.inf for value in values
+        ):
+            raise self._wrong(key, values, "a list of at least one number > 0")
+        return tuple(map(float, values))
+
+    def wholes(self, key: str) -> tuple[int, ...]:
+        """At least one whole number, none below 0."""
+        values = self._typed(key, list, "a list of whole numbers")
+        if not values or not all(_is_number(value, int) and value >= 0 for value in values):
+            raise self._wrong(key, values, "a list of at least one whole number >= 0")
+        return tuple(values)
+
     def section(self, key: str) -> Section:
         return Section(self._typed(key, dict, "an object"), f"{self.where}, {key}")
 
@@ -65,6 +82,11 @@ class Section:
 
     def _wrong(self, key: str, value: Any, bound: str) -> TestbedError:
         return TestbedError(f"{key} = {value!r} is not allowed: it must be {bound}", where=self.where)
+
+
+def _is_number(value: Any, kind: type | tuple[type, ...]) -> bool:
+    # True is an int to Python.
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,8 @@ def _converges(data: pd.DataFrame, name: str) -> Claim:
         " equilibrium on the same grid",
         why(
             holds,
-            if_so="Exploration ends after 80 % of the slots, and the learnt values rank the actions rightly.",
+            if_so="The learnt values rank the actions rightly when exploration has ended, after 80 % of the"
+            " slots.",
             if_not="The slots are too few for it.",
         ),
     )

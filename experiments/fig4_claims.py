@@ -119,8 +119,7 @@ def _balanced(data: pd.DataFrame, quantity: str) -> Iterator[Claim]:
             holds,
             f"largest distance from the continuous equilibrium over N: utility {off[quantity]:.1%}, price"
             f" {off['price']:.1%}, demand {off['demand']:.1%}",
-            "Exploration that ends lets the values rank the actions rightly; the gaps of “How close” show"
-            " that it is no false pass."
+            "The gaps of “How close” show that it is no false pass."
             if holds
             else "Not to 2 %: the server's utility is flat around its optimum, so a price one or two steps of"
             " the grid away costs it next to nothing and moves the prosumers' utility. Against the"

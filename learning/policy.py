@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from errors import TestbedError
 from learning.draws import generator
+from market.daily import in_slot
 from market.equilibrium import best_response
 
 Observation = npt.NDArray[np.float64]
@@ -33,7 +34,7 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class Constant:
-    """The same action whatever it sees: the price that the oracle solved, or what somebody else computed."""
+    """The same action whatever it sees: what somebody else computed."""
 
     action: float
 
@@ -42,8 +43,19 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Daily:
+    """The leader's part of the equilibrium: the prices that the oracle solved for the slots of a day."""
+
+    prices: tuple[float, ...]
+
+    def act(self, slot: int, observation: Observation) -> float:
+        return in_slot(self.prices, slot)
+
+
+@dataclass(frozen=True)
 class BestResponse:
-    """The follower's part of the equilibrium: equation (4) from its own private parameters."""
+    """The follower's part of the equilibrium: equation (4) from its own private parameters. Its intention is
+    w times the load of the slot."""
 
     theta: float
     eta: float
@@ -51,6 +63,8 @@ class BestResponse:
     w: float
     x_min: float
     x_max: float
+    loads: tuple[float, ...]
+    """Of each slot of a day, in parts of their mean."""
 
     def act(self, slot: int, observation: Observation) -> float:
         return best_response(
@@ -58,7 +72,7 @@ class BestResponse:
             theta=self.theta,
             eta=self.eta,
             Q=self.Q,
-            w=self.w,
+            w=self.w * in_slot(self.loads, slot),
             x_min=self.x_min,
             x_max=self.x_max,
         )
@@ -120,9 +134,9 @@ def make_policy(
 ) -> Policy:
     """The policy that `spec` names, {"name": …} and its own keys, for an agent with these private parameters.
 
-    The keys: `price` of a leader's equilibrium, `action` of a constant, and of a table `actions`,
-    `probabilities` (a row for each price) and, a prosumer's, `prices`. Raises TestbedError, saying which
-    key, for an unknown name or key, a missing or a wrong value.
+    The keys: `prices` of a leader's equilibrium, one for each slot of a day; `action` of a constant; of a
+    table `actions`, `probabilities` (a row for each price) and, a prosumer's, `prices`. Raises TestbedError,
+    saying which key, for an unknown name or key, a missing or a wrong value.
     """
     name = spec.get("name")
     if name not in NAMES:
@@ -145,14 +159,19 @@ def make_policy(
         return Uniform(low, high, seed, agent)
     if name == "table":
         return _table(role, spec, low, high, seed, agent)
-    if leads or name == "constant":
-        key = "action" if name == "constant" else "price"
-        action = _number(spec, key, agent)
+    if name == "constant":
+        return Constant(_within(low, high, [_number(spec, "action", agent)], "action", agent)[0])
+    if leads:
+        return Daily(_within(low, high, _series(spec, "prices", agent), "prices", agent))
+    theta, eta, Q, w = (_number(private, key, agent) for key in ("theta", "eta", "Q", "w"))
+    return BestResponse(theta, eta, Q, w, low, high, _series(private, "loads", agent))
+
+
+def _within(low: float, high: float, actions: Sequence[float], key: str, agent: str) -> tuple[float, ...]:
+    for action in actions:
         if not low <= action <= high:
             raise TestbedError(f"{key} = {action} is not allowed: it must be in [{low}, {high}]", where=agent)
-        return Constant(action)
-    theta, eta, Q, w = (_number(private, key, agent) for key in ("theta", "eta", "Q", "w"))
-    return BestResponse(theta, eta, Q, w, low, high)
+    return tuple(actions)
 
 
 def _keys(role: Role, name: str) -> tuple[str, ...]:
@@ -162,7 +181,7 @@ def _keys(role: Role, name: str) -> tuple[str, ...]:
         )
     if name == "constant":
         return ("action",)
-    return ("price",) if role == "edge-server" and name == "equilibrium" else ()
+    return ("prices",) if role == "edge-server" and name == "equilibrium" else ()
 
 
 def _table(role: Role, spec: Mapping[str, Any], low: float, high: float, seed: int, agent: str) -> Table:
@@ -193,6 +212,14 @@ def _numbers(values: Mapping[str, Any], key: str, agent: str) -> Observation:
     if not found.size or not np.isfinite(found).all():
         raise TestbedError(f"{key} must be a table of finite numbers", where=agent)
     return found
+
+
+def _series(values: Mapping[str, Any], key: str, agent: str) -> tuple[float, ...]:
+    """One for each slot of a day."""
+    found = _numbers(values, key, agent)
+    if found.ndim != 1:
+        raise TestbedError(f"{key} must be a list of numbers", where=agent)
+    return tuple(found.tolist())
 
 
 def _number(values: Mapping[str, Any], key: str, agent: str) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from learning.policy import Policy
+from market.daily import in_slot
 from market.mining import mining_utility
 from market.parameters import Parameters
 from market.utilities import prosumer_utility, server_utility
@@ -24,17 +25,18 @@ class Played:
 
 
 def simulate(
-    parameters: Parameters, leader: Sequence[Policy], followers: Sequence[Policy], slots: int
+    games: Sequence[Parameters], leader: Sequence[Policy], followers: Sequence[Policy], slots: int
 ) -> list[Played]:
-    """Slots 1 … `slots`. `leader` is one policy, or one for each prosumer's price.
+    """Slots 1 … `slots`. `leader` is one policy, or one for each prosumer's price; `games` are those of the
+    slots of a day, which repeats: one where every slot is like every other.
 
     As on the chain the leader sees the demands of the slot before, zeros at first, and each prosumer its own
     price; elecoins and prices are not rounded to the chain's units, and supply does not bind.
     """
-    g = parameters
-    demands: tuple[float, ...] = (0.0,) * g.prosumers
+    demands: tuple[float, ...] = (0.0,) * games[0].prosumers
     played = []
     for slot in range(1, slots + 1):
+        g = in_slot(games, slot)
         seen = np.array(demands)
         prices = tuple(policy.act(slot, seen) for policy in leader)
         if len(prices) == 1:

@@ -91,9 +91,11 @@ def measure(strategies: Strategies) -> Measures:
     demanded = strategies.followers @ game.demands  # (N, A)
     utilities = (met * earned).sum(axis=1)
     at_best = (met * best).sum(axis=1)
-    regrets = at_best - utilities
+    # At least nothing, but for rounding.
+    regrets = np.maximum(at_best - utilities, 0.0)
     income = float((met * demanded * game.margins).sum()) / (game.sellers if unified else 1)
     leader_regret, leader_best = _leader_regret(strategies)
+    leader_regret = max(leader_regret, 0.0)
     fixed = mining_utility(parameters) - parameters.k * parameters.e_c
     prices = tuple(float(row @ game.prices) for row in (met[:1] if unified else met)) * (
         prosumers if unified else 1

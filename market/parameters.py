@@ -21,7 +21,8 @@ def evenly_spaced_intentions(prosumers: int) -> tuple[float, ...]:
     if prosumers < 1:
         raise refused("number of prosumers", prosumers, ">= 1")
     step = (0.93 - 1.07) / max(1, prosumers - 1)
-    return tuple(0.1 * (1.07 + i * step) for i in range(prosumers))
+    # Rounded, so that 0.107 is not shown as 0.10700000000000001.
+    return tuple(round(0.1 * (1.07 + i * step), 12) for i in range(prosumers))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from orchestrator.existing import Testbed, open_testbed
 from orchestrator.manifest import CONFIRMATIONS, Campaign, Order, new_campaign, write_bots
 from orchestrator.mesh import Recollection
 from orchestrator.plan import bot_service
+from orchestrator.profiles import slot_games
 from orchestrator.report import load_report, write_report
 from orchestrator.results import assemble
 from orchestrator.strategy import POLICY_FILE, strategy_of
@@ -98,6 +99,10 @@ def order_from_report(path: Path, testbed: Testbed) -> Order:
     retailers = sum(1 for each in report["participants"] if each["role"] == "retailer")
     if retailers != len(testbed.participants.retailers):
         different.append("retailers")
+    profiles = testbed.config.market.profiles
+    there_profiles = report["configuration"].get("market", {}).get("profiles")
+    if (None if profiles is None else profiles.model_dump()) != there_profiles:
+        different.append("profiles")
     if different:
         raise TestbedError(
             f"the report's game is not the one of {testbed.state.name!r}: {', '.join(different)} differ",
@@ -121,7 +126,7 @@ def _policy_of(report: dict[str, Any], path: Path) -> str:
     return str(kept)
 
 
-def run_campaign(name: str, order: Order, progress: Progress) -> Summary:
+def run_campaign(name: str, order: Order, progress: Progress = lambda opened, slots, what: None) -> Summary:
     """Play the order on the testbed `name` from where its market stands, and write the report.
 
     Bots and nodes may die: the campaign goes on with the others. Ctrl-C ends it early, with a report of
@@ -168,13 +173,14 @@ def _check_running(testbed: Testbed) -> None:
 
 
 def _begin(testbed: Testbed, order: Order, rpc: Rpc) -> Campaign:
-    strategy = strategy_of(order.policy, testbed.game, order.seed)
+    games = slot_games(testbed.game, testbed.config.market.loads)
+    strategy = strategy_of(order.policy, games, order.seed)
     _end_leftovers(testbed, rpc)
     etsc = Etsc(testbed.registration.contract)
     retailers = [retailer.address for retailer in testbed.participants.retailers]
     slot, *records = rpc.fetch_all([etsc.slot(), *(etsc.user(retailer) for retailer in retailers)])
     generated = {retailer: record.generated for retailer, record in zip(retailers, records, strict=True)}
-    campaign = new_campaign(testbed, order, strategy, slot.number, generated)
+    campaign = new_campaign(testbed, order, games, strategy, slot.number, generated)
     if (stored := strategy.stored) is not None:
         save(campaign.directory / POLICY_FILE, stored.name, stored.strategies, stored.origin)
     return campaign

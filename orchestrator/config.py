@@ -17,10 +17,19 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from errors import TestbedError
+from errors import EnvironmentFault, TestbedError
 from market.parameters import Parameters
 from market.presets import preset
 from market.units import MILLI, WEI_PER_ETHER, Q_to_mE_per_kWh, elecoins_to_mE, kWh_to_Wh, price_to_wei_per_mE
+from orchestrator.profiles import (
+    Customer,
+    DayKind,
+    Series,
+    generation_of_day,
+    load_of_day,
+    slot_games,
+    source_of_day,
+)
 from orchestrator.strategy import check_policy
 
 NAME_PATTERN = r"[a-z](?:[a-z0-9-]{0,22}[a-z0-9])?"
@@ -60,6 +69,45 @@ class ChainConfig(_Section):
     cache_mb: int = Field(64, ge=16, le=65_536)
 
 
+class ProfilesConfig(_Section):
+    """A day that repeats: each slot's loads and generation, in parts of their mean over the day."""
+
+    # Month and day of the sun and of BDEW's season; BDEW has three kinds of day in each.
+    date: str = "06-21"
+    slots_per_day: int = 24
+    day: DayKind = "workday"
+    # The prosumers' standard load profiles in their order, repeated: [h0] makes all of them households.
+    customers: list[Customer] = Field(["h0"], min_length=1)
+
+    @model_validator(mode="after")
+    def _has_data(self) -> ProfilesConfig:
+        try:
+            _ = self.loads
+        except EnvironmentFault:
+            raise
+        except TestbedError as error:
+            raise ValueError(error.what) from error
+        return self
+
+    @property
+    def loads(self) -> list[Series]:
+        """Of each of `customers`. Quick. Raises TestbedError."""
+        return [
+            load_of_day(self.date, self.slots_per_day, customer=customer, day=self.day)
+            for customer in self.customers
+        ]
+
+    @property
+    def generation(self) -> Series:
+        """Takes a second the first time, for pvlib to load. Raises TestbedError."""
+        return generation_of_day(self.date, self.slots_per_day)
+
+    @property
+    def source(self) -> str:
+        """What the data are and how they were made."""
+        return source_of_day(self.date, self.customers, self.day)
+
+
 class MarketConfig(_Section):
     """The game's parameters in the paper's symbols; the preset's values where left out."""
 
@@ -79,6 +127,8 @@ class MarketConfig(_Section):
     e_c: NotNegative | None = None
     # Ether per elecoin that the edge server pays for elecoins; None: p_min, the most that ETSC allows.
     buy_back: NotNegative | None = None
+    # Loads and generation that follow a day; None: the same in every slot.
+    profiles: ProfilesConfig | None = None
 
     @property
     def buy_back_wei_per_mE(self) -> int:
@@ -93,12 +143,26 @@ class MarketConfig(_Section):
         # With its own w, the preset need not have one for so many.
         return replace(preset(self.preset, None if self.w else self.prosumers), **given)
 
+    @property
+    def loads(self) -> tuple[Series, ...]:
+        """Each prosumer's, shape (N, slots of a day), mean 1; where nothing follows a day it has one slot."""
+        kinds = [(1.0,)] if self.profiles is None else self.profiles.loads
+        return tuple(kinds[index % len(kinds)] for index in range(self.prosumers))
+
+    @property
+    def generation(self) -> Series:
+        """Of every retailer, shape (slots of a day,), mean 1."""
+        return (1.0,) if self.profiles is None else self.profiles.generation
+
     @model_validator(mode="after")
     def _playable(self) -> MarketConfig:
         if self.w is not None and len(self.w) != self.prosumers:
             raise ValueError(f"w has {len(self.w)} values, prosumers is {self.prosumers}: give one w each")
         try:
             game = self.game
+            slot_games(game, self.loads)
+        except EnvironmentFault:
+            raise
         except TestbedError as error:
             raise ValueError(error.what) from error
         if Q_to_mE_per_kWh(game.Q) < 1 or elecoins_to_mE(game.x_max) < 1:
@@ -145,7 +209,7 @@ class CampaignConfig(_Section):
         try:
             return check_policy(policy)
         except TestbedError as error:
-            raise ValueError(" ".join(filter(None, (error.what, error.fix)))) from error
+            raise ValueError(". ".join(filter(None, (error.what, error.fix)))) from error
 
     @model_validator(mode="after")
     def _deadline_after_wait(self) -> CampaignConfig:
@@ -206,7 +270,10 @@ class Config(_Section):
         slot_mE = game.prosumers * elecoins_to_mE(game.x_max)
         # The edge servers have equal parts, and each part lasts for all slots.
         issued_mE = slots * slot_mE * len(self.nodes)
-        metered_Wh = slots * kWh_to_Wh(game.prosumers * game.x_max / game.Q)
+        # What is generated has its mean over whole days: the last may end after its bright hours.
+        days = self.market.profiles
+        metered_slots = slots + (0 if days is None else days.slots_per_day)
+        metered_Wh = metered_slots * kWh_to_Wh(game.prosumers * game.x_max / game.Q)
         for what, needed, unit in (("elecoins", issued_mE, ""), ("electricity", metered_Wh, " kWh")):
             if needed > _LARGEST_ACCOUNT:
                 raise ValueError(

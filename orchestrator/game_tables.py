@@ -39,8 +39,9 @@ def equilibrium_json(preset: str, parameters: Parameters) -> dict[str, Any]:
 
 def show_equilibrium(out: Console, preset: str, parameters: Parameters) -> None:
     solution = solve(parameters)
-    changed = "" if parameters == PRESETS[preset].parameters else ", with other values"
-    out.print(f"[bold]{preset}[/bold]{changed}: {PRESETS[preset].shows}\n")
+    # What a preset shows need not hold of other values.
+    same = parameters == PRESETS[preset].parameters
+    out.print(f"[bold]{preset}[/bold]{': ' + PRESETS[preset].shows if same else ', with other values'}\n")
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("prosumer", "w", "price", "demand", "utility"):
         table.add_column(column, justify="left" if column == "prosumer" else "right")
@@ -68,7 +69,8 @@ def _binding(parameters: Parameters, names: tuple[str, ...]) -> str:
         who = [int(name[name.index("[") + 1 : -1]) + 1 for name in names if name.startswith(f"{key}[")]
         if key in names or who:
             text = f"{key} = {getattr(parameters, key):g}, {words}"
-            said.append(text + (f" (prosumers {', '.join(map(str, who))})" if who else ""))
+            plural = "s" if len(who) > 1 else ""
+            said.append(text + (f" (prosumer{plural} {', '.join(map(str, who))})" if who else ""))
     return "; ".join(said)
 
 

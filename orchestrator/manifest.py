@@ -9,8 +9,10 @@ from typing import Any
 
 from errors import TestbedError
 from errors.files import write_atomic
+from market.daily import in_slot
 from market.equilibrium import Equilibrium, solve
 from market.mining import mining_utility
+from market.parameters import Parameters
 from market.units import Q_to_mE_per_kWh, elecoins_to_mE, mE_to_Wh
 from orchestrator import store
 from orchestrator.existing import Testbed
@@ -39,7 +41,10 @@ class Campaign:
     order: Order
     first_slot: int
     baselines_Wh: dict[str, int]
-    equilibrium: Equilibrium
+    games: tuple[Parameters, ...]
+    """Of each slot of a day, which repeats; one where every slot is like every other."""
+    equilibria: tuple[Equilibrium, ...]
+    """Of each slot of a day."""
     strategy: Strategy
     directory: Path
 
@@ -47,9 +52,18 @@ class Campaign:
     def last_slot(self) -> int:
         return self.first_slot + self.order.slots - 1
 
+    def game_in(self, slot: int) -> Parameters:
+        """The game of a slot of the campaign: 1, 2, …"""
+        return in_slot(self.games, slot)
+
 
 def new_campaign(
-    testbed: Testbed, order: Order, strategy: Strategy, open_slot: int, generated_Wh: dict[str, int]
+    testbed: Testbed,
+    order: Order,
+    games: tuple[Parameters, ...],
+    strategy: Strategy,
+    open_slot: int,
+    generated_Wh: dict[str, int],
 ) -> Campaign:
     """The next campaign on this chain; generated_Wh is what the retailers' meters have counted so far.
 
@@ -72,7 +86,8 @@ def new_campaign(
         order=order,
         first_slot=open_slot + 1,
         baselines_Wh=generated_Wh,
-        equilibrium=solve(testbed.game),
+        games=games,
+        equilibria=tuple(map(solve, games)),
         strategy=strategy,
         directory=directory,
     )
@@ -132,6 +147,7 @@ def bots_of(testbed: Testbed, campaign: Campaign) -> list[tuple[str, str, dict[s
             "edge_server": people.seller.address,
             **{key: getattr(game, key) for key in ("theta", "eta", "Q", "x_min", "x_max")},
             "w": game.w[index],
+            "loads": testbed.config.market.loads[index],
             "retailers": retailers,
             "index": index,
             "patience_blocks": testbed.config.campaign.slot_deadline_blocks,
@@ -140,10 +156,14 @@ def bots_of(testbed: Testbed, campaign: Campaign) -> list[tuple[str, str, dict[s
     terms = terms_of(testbed.config, game)
     for retailer in people.retailers:
         bots.append((retailer.name, "retailer", {"min_unit_price_wei_per_mE": terms.min_unit_price}))
+    generation_Wh = [
+        slot_generation_Wh(game, len(people.retailers), part) for part in testbed.config.market.generation
+    ]
     for user, meter in zip(people.users, people.meters, strict=True):
         private = {"user": user.address, "kind": user.role, "limit_Wh_per_block": terms.meter_limit}
         if user.role == "retailer":
-            private["generation_Wh_per_slot"] = slot_generation_Wh(game, len(people.retailers))
+            private["first_reading_Wh"] = slot_generation_Wh(game, len(people.retailers))
+            private["generation_Wh"] = generation_Wh
             private["baseline_Wh"] = campaign.baselines_Wh[user.address]
         bots.append((meter.name, "meter", private))
     return bots

@@ -127,6 +127,7 @@ def total_mE(config: Config, game: Parameters) -> int:
     return for_one * len(config.nodes)
 
 
-def slot_generation_Wh(game: Parameters, retailers: int) -> int:
-    """What one retailer generates in a slot: together N · x_max / Q, so that supply does not bind."""
-    return -(-kWh_to_Wh(game.prosumers * game.x_max / game.Q) // retailers)
+def slot_generation_Wh(game: Parameters, retailers: int, part: float = 1.0) -> int:
+    """What one retailer generates in a slot: together N · x_max / Q, so that supply does not bind, or some
+    part of it where generation follows a day."""
+    return -(-kWh_to_Wh(part * game.prosumers * game.x_max / game.Q) // retailers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import IO, Any
 
 from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from experiments.drawing import BLUE, VERMILION, save, styled
+from orchestrator.report_day import equilibrium_in
 from orchestrator.report_records import prosumer_names
 
 _DATA, _EQUILIBRIUM, _ABSENT = BLUE, VERMILION, "#DDDDDD"
@@ -58,22 +59,22 @@ class _Picture:
         self.height = _TOP + _WIDE_HEIGHT + blocks + _BOTTOM
         self.figure = Figure(figsize=(_WIDTH, self.height))
 
-        equilibrium = report["equilibrium"]
+        best = [equilibrium_in(report, slot) for slot in self.slots] or [report["equilibrium"]]
         half = (_WIDTH - _LEFT - _RIGHT - _GAP) / 2
         right = _LEFT + half + _GAP
-        self._one(_LEFT, half, 0, "Price", "ether per elecoin", self._of("price"), equilibrium["price"])
+        self._one(_LEFT, half, 0, "Price", "ether per elecoin", self._of("price"), [e["price"] for e in best])
         self._one(
             right, half, 0, "Utility of the server", "utility, eq. (2)", self._of("server_utility"),
-            equilibrium["server_utility"],
+            [e["server_utility"] for e in best],
         )  # fmt: skip
         under = _WIDE_HEIGHT + _BLOCK_GAP
         for title, unit, key, expected in (
-            ("Demand of each prosumer", "elecoins", "x", equilibrium["demands"]),
+            ("Demand of each prosumer", "elecoins", "x", [e["demands"] for e in best]),
             (
                 "Utility of each prosumer",
                 "utility, eq. (3)",
                 "prosumer_utilities",
-                equilibrium["prosumer_utilities"],
+                [e["prosumer_utilities"] for e in best],
             ),
         ):
             if rows:
@@ -101,22 +102,26 @@ class _Picture:
         return axes
 
     def _one(
-        self, left: float, width: float, top: float, title: str, unit: str, values: Values, expected: float
+        self, left: float, width: float, top: float, title: str, unit: str, values: Values, expected: Values
     ) -> None:
         axes = self._axes(left, width, top, _WIDE_HEIGHT)
         self._points(axes, values)
         self._line(axes, expected)
-        axes.set_ylim(_limits([*values, expected]))
+        axes.set_ylim(_limits([*values, *expected]))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=_STEPS))
         axes.set_ylabel(unit)
         axes.yaxis.set_label_coords((_LABEL - _LEFT) / width, 0.5)
         axes.set_xlabel("slot", labelpad=1)
         axes.set_title(title, loc="left", weight="bold")
 
-    def _each(self, top: float, title: str, unit: str, key: str, expected: Values, rows: int) -> None:
+    def _each(
+        self, top: float, title: str, unit: str, key: str, expected: Sequence[Values], rows: int
+    ) -> None:
         """One small panel for each prosumer, all with the same axes."""
         width = (_WIDTH - _LEFT - _RIGHT - (_COLUMNS - 1) * _SMALL_GAP) / _COLUMNS
-        limits = _limits([*expected, *(value for record in self.records for value in record[key])])
+        limits = _limits(
+            [*chain.from_iterable(expected), *(value for record in self.records for value in record[key])]
+        )
         height = rows * _SMALL_HEIGHT + (rows - 1) * _SMALL_GAP
         y = 1 - (_TOP + top - 0.3) / self.height
         self.figure.text(_LEFT / _WIDTH, y, title, weight="bold")
@@ -136,7 +141,7 @@ class _Picture:
             for first, last in self._gaps(values):
                 axes.axvspan(first - 0.5, last + 0.5, color=_ABSENT, linewidth=0, zorder=0)
             self._points(axes, values)
-            self._line(axes, expected[index])
+            self._line(axes, [each[index] for each in expected])
             axes.set_ylim(limits)
             axes.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=_STEPS))
             axes.set_title(f"{name}, w = {self.w[index]:.4g}", loc="left", fontsize=7, pad=3)
@@ -146,7 +151,14 @@ class _Picture:
                 axes.set_xlabel("slot", labelpad=1)
 
     def _range(
-        self, left: float, width: float, top: float, title: str, unit: str, key: str, expected: Values
+        self,
+        left: float,
+        width: float,
+        top: float,
+        title: str,
+        unit: str,
+        key: str,
+        expected: Sequence[Values],
     ) -> None:
         """Mean and range over the prosumers that acted, where each cannot have a panel."""
         axes = self._axes(left, width, top, _WIDE_HEIGHT)
@@ -155,11 +167,11 @@ class _Picture:
         low, high = [min(values) for values in acted if values], [max(values) for values in acted if values]
         axes.vlines(slots, low, high, color=_DATA, alpha=0.3, linewidth=self._size(), zorder=1)
         self._points(axes, [math.fsum(values) / len(values) if values else None for values in acted])
-        known = [value for value in expected if value is not None]
-        self._line(axes, math.fsum(known) / len(known))
-        for edge in (min(known), max(known)):
-            axes.axhline(edge, **_EDGES, zorder=4)
-        axes.set_ylim(_limits([*known, *low, *high]))
+        known = [[value for value in each if value is not None] for each in expected]
+        self._line(axes, [math.fsum(each) / len(each) for each in known])
+        for edge in (min, max):
+            self._steps(axes, [edge(each) for each in known], zorder=4, **_EDGES)
+        axes.set_ylim(_limits([*chain.from_iterable(known), *low, *high]))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=_STEPS))
         axes.set_ylabel(unit)
         axes.yaxis.set_label_coords((_LABEL - _LEFT) / width, 0.5)
@@ -182,10 +194,19 @@ class _Picture:
                     markerfacecolor=fill, markeredgewidth=0.7, rasterized=len(self.slots) > _MOST_VECTORS,
                 )  # fmt: skip
 
-    def _line(self, axes: Axes, value: float | None) -> None:
+    def _line(self, axes: Axes, values: Values) -> None:
         """The equilibrium; above the dots where they are so many that they would hide it."""
-        if value is not None:
-            axes.axhline(value, **_DASHES, zorder=4 if len(self.slots) > _MOST_APART else 2)
+        self._steps(axes, values, zorder=4 if len(self.slots) > _MOST_APART else 2, **_DASHES)
+
+    def _steps(self, axes: Axes, values: Values, **style: Any) -> None:
+        """A line across the panel, or a step for each slot where the slots follow a day."""
+        known = [value for value in values if value is not None]
+        if len(set(known)) == 1:
+            axes.axhline(known[0], **style)
+        elif known:
+            # One more value than slots: the last step is as wide as the others.
+            edges = [slot - 0.5 for slot in (*self.slots, self.slots[-1] + 1)]
+            axes.step(edges, [*known, known[-1]], where="post", **style)
 
     def _size(self) -> float:
         """Of a dot, in points: small where there are many."""

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from errors import EnvironmentFault, TestbedError
+from market.daily import slot_of_day
 from market.parameters import Parameters, refused
 
 Customer = Literal["h0", "g0", "l0"]
@@ -63,7 +64,7 @@ class DayProfile:
 
     def slot_of_day(self, slot: int) -> int:
         """The index into load and generation for a slot of a campaign: 1 is a day's first, days repeat."""
-        return (slot - 1) % self.slots_per_day
+        return slot_of_day(slot, self.slots_per_day)
 
 
 def day_profile(

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from market.units import Q_to_mE_per_kWh, mE_to_Wh
 from orchestrator.markdown import NONE, number, table
+from orchestrator.report_day import mean_equilibrium, short_deliveries
 from orchestrator.report_records import acted, complete_slots, mean, prosumer_names
 
 
 def against_equilibrium(report: dict[str, Any]) -> Iterator[str]:
-    equilibrium, records = report["equilibrium"], complete_slots(report)
+    records = complete_slots(report)
+    equilibrium = mean_equilibrium(report, records)
     yield "## Beside the closed-form equilibrium"
     yield ""
     yield (
@@ -26,6 +27,8 @@ def against_equilibrium(report: dict[str, Any]) -> Iterator[str]:
         f" without gas: all fees together were {number(report['totals']['fees_ether'])} ether."
     )
     yield from _short_deliveries(report)
+    if report.get("day"):
+        yield "Every slot of the day has its own equilibrium: beside each mean is theirs over the same slots."
     if equilibrium["binding"]:
         yield f"Bounds that hold a choice at the equilibrium: {', '.join(equilibrium['binding'])}."
     yield ""
@@ -89,17 +92,10 @@ def against_simulation(report: dict[str, Any]) -> Iterator[str]:
 
 def _short_deliveries(report: dict[str, Any]) -> Iterator[str]:
     """Where supply binds, equation (3) is taken with what arrived, and the reader must know."""
-    Q = Q_to_mE_per_kWh(report["parameters"]["Q"])
-    bought = [
-        (x_mE, y_Wh or 0)
-        for record in report["slot_records"]
-        for x_mE, y_Wh in zip(record["x_mE"], record["y_Wh"], strict=True)
-        if x_mE is not None
-    ]
-    short = sum(y_Wh < mE_to_Wh(x_mE, Q) for x_mE, y_Wh in bought)
-    if short:
+    short = [each for record in report["slot_records"] for each in short_deliveries(report, record)]
+    if any(short):
         yield (
-            f"In {short} of {len(bought)} purchases less electricity arrived than the elecoins pay for."
+            f"In {sum(short)} of {len(short)} purchases less electricity arrived than the elecoins pay for."
             " Where supply bound, equation (3) takes the electricity that arrived."
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 from market.units import Wh_to_kWh, wei_to_ether
 from orchestrator.markdown import NONE, number, one_line, share, table
 from orchestrator.report_comparison import against_equilibrium, against_simulation
+from orchestrator.report_day import day_section
 from orchestrator.report_records import acted, complete_slots, mean
 
 # A longer table is for programs: they have report.json.
@@ -22,6 +23,7 @@ def report_text(report: dict[str, Any]) -> str:
         _headline(report),
         against_equilibrium(report),
         against_simulation(report),
+        *([day_section(report)] if report.get("day") else []),
         _slots(report),
         _redemptions(report),
         _died(report),

@@ -17,9 +17,10 @@ from chain.clique import sealer_of
 from chain.rpc import Rpc, RpcError, quantity
 from contracts.audit import Audit, audit
 from contracts.etsc import Etsc
-from contracts.events import Event, PricePosted, Purchased, Redeemed, SlotOpened, Traded
+from contracts.events import Event, PricePosted, ProsumerPricePosted, Purchased, Redeemed, SlotOpened, Traded
 from learning.policy import make_leader, make_policy
 from learning.simulation import simulate
+from market.equilibrium import solve
 from market.mining import mining_utility, shares
 from market.units import (
     Wh_to_kWh,
@@ -95,7 +96,9 @@ def assemble(
             {"name": each.name, "role": each.role, "address": each.address}
             for each in (*people.market, *people.sealers)
         ],
-        "equilibrium": asdict(campaign.equilibrium),
+        # Where slots follow a day, that of its mean; `day` has each slot's.
+        "equilibrium": asdict(solve(testbed.game)),
+        "day": _day(testbed, campaign),
         "simulation": simulation(testbed, campaign, [record["slot"] for record in complete]),
         "slot_records": records,
         # Beside the utilities, in none of which they are.
@@ -135,7 +138,7 @@ def simulation(testbed: Testbed, campaign: Campaign, slots: list[int]) -> dict[s
         elif role == "prosumer":
             followers.append(make_policy("prosumer", private["policy"], private, seed, name))
     assert leader is not None
-    played = simulate(testbed.game, leader, followers, max(slots))
+    played = simulate(campaign.games, leader, followers, max(slots))
     kept = [played[slot - 1] for slot in slots]
 
     def means(rows: list[tuple[float, ...]]) -> list[float]:
@@ -149,6 +152,20 @@ def simulation(testbed: Testbed, campaign: Campaign, slots: list[int]) -> dict[s
         "demands": means([each.demands for each in kept]),
         "server_utility": math.fsum(each.server_utility for each in kept) / len(kept),
         "prosumer_utilities": means([each.prosumer_utilities for each in kept]),
+    }
+
+
+def _day(testbed: Testbed, campaign: Campaign) -> dict[str, Any] | None:
+    """The day that the slots followed: loads of shape (N, slots of a day), an equilibrium for each slot."""
+    market = testbed.config.market
+    if market.profiles is None:
+        return None
+    return {
+        "source": market.profiles.source,
+        "slots_per_day": len(campaign.games),
+        "loads": market.loads,
+        "generation": market.generation,
+        "equilibria": [asdict(equilibrium) for equilibrium in campaign.equilibria],
     }
 
 
@@ -202,7 +219,6 @@ def _slot_records(
     testbed: Testbed, campaign: Campaign, events: list[Event], openers: Mapping[int, str]
 ) -> list[dict[str, Any]]:
     """One record a slot that was opened, from the settled integers; prosumers in their order."""
-    game = testbed.game
     prosumers = [prosumer.address.lower() for prosumer in testbed.participants.prosumers]
     last_act = {event.slot: event for event in events if isinstance(event, SlotOpened)}
     prices = _prices_wei_per_mE(events)
@@ -210,16 +226,19 @@ def _slot_records(
     for slot, opened in sorted(last_act.items()):
         if not campaign.first_slot <= slot <= campaign.last_slot:
             continue
+        game = campaign.game_in(slot - campaign.first_slot + 1)
         bought: dict[str, int] = {}
-        paid: dict[str, int] = {}
+        asked: dict[str, int] = {}
         received: dict[str, int] = {}
         for event in events:
             if isinstance(event, Purchased) and event.slot == slot:
                 bought[event.buyer.lower()] = bought.get(event.buyer.lower(), 0) + event.amount
-                paid[event.buyer.lower()] = event.price
+                asked[event.buyer.lower()] = event.price
+            elif isinstance(event, ProsumerPricePosted) and event.slot == slot:
+                asked[event.prosumer.lower()] = event.price
             elif isinstance(event, Traded) and event.slot == slot:
                 received[event.buyer.lower()] = received.get(event.buyer.lower(), 0) + event.quantity
-        own_prices = [paid.get(prosumer, prices[slot]) for prosumer in prosumers]
+        own_prices = [asked.get(prosumer, prices[slot]) for prosumer in prosumers]
         own = [wei_per_mE_to_price(price) for price in own_prices]
         x_mE = [bought.get(prosumer) for prosumer in prosumers]
         y_Wh = [received.get(prosumer, 0) for prosumer in prosumers]

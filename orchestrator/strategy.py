@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LEARNED = ("dma-ubrl", "dma-ubrl-paper", "giga-wolf", "phc", "q")
 GENETIC: dict[str, Side] = {"ga-prosumer": "prosumer", "ga-server": "server"}
 POLICIES = (*LEARNED, "equilibrium", *GENETIC, "random")
+FOLLOW_A_DAY = ("equilibrium", "random")
+"""Policies that know, or need not know, each slot's w: what is learnt or searched is made for one."""
 POLICY_FILE = "policy.npz"
 """Where a campaign keeps the strategies that it learnt or was given."""
 _STEPS = 200_000
@@ -47,12 +49,21 @@ def check_policy(policy: str) -> str:
     return policy
 
 
-def strategy_of(policy: str, game: Parameters, seed: int) -> Strategy:
+def strategy_of(policy: str, games: tuple[Parameters, ...], seed: int) -> Strategy:
     """Trains, searches, solves or loads what `policy` names, with `seed`; the same arguments, the same specs.
+    `games` are those of the slots of a day: one where every slot is like every other.
 
-    Raises TestbedError for an unknown name, and for a file that is damaged or made for another game.
+    Raises TestbedError for an unknown name, for a file that is damaged or made for another game, and for a
+    policy that was made for one w where each slot has another.
     """
     check_policy(policy)
+    if len(games) > 1 and policy not in FOLLOW_A_DAY:
+        raise TestbedError(
+            f"the policy {policy!r} is made for one w, and market.profiles gives each slot another",
+            where="market.profiles",
+            fix=f"{' and '.join(FOLLOW_A_DAY)} follow a day; a testbed without profiles plays any policy.",
+        )
+    game = games[0]
     unified = game.pricing == "unified"
     if policy.endswith(".npz"):
         from learning.policy_file import load
@@ -72,8 +83,10 @@ def strategy_of(policy: str, game: Parameters, seed: int) -> Strategy:
     if policy == "random":
         return Strategy(policy, ({"name": policy},) * (1 if unified else game.prosumers), followers)
     # The equilibrium needs every prosumer's w: it is an oracle's, and only its prices are handed over.
-    solved = solve(game).prices[: 1 if unified else None]
-    return Strategy(policy, tuple({"name": policy, "price": price} for price in solved), followers)
+    solved = [solve(each).prices[: 1 if unified else None] for each in games]
+    # A price for each slot of a day; one column for each price that is asked in a slot.
+    columns = zip(*solved, strict=True)
+    return Strategy(policy, tuple({"name": policy, "prices": list(each)} for each in columns), followers)
 
 
 def _constant(action: float) -> Spec:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.report_day import mean_equilibrium
 from orchestrator.status import Status
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def campaign_progress(err: Console, quiet: bool) -> Iterator[Callable[[int, int,
 
 def show_campaign(out: Console, summary: Summary, explorer_url: str) -> None:
     report = summary.report
-    equilibrium, records = report["equilibrium"], report["slot_records"]
-    complete = [record for record in records if record["complete"]]
+    complete = [record for record in report["slot_records"] if record["complete"]]
+    equilibrium = mean_equilibrium(report, complete)
     table = _table(**{"": "left", "this_campaign": "right", "simulation": "right", "equilibrium": "right"})
     if complete:
         simulated = report["simulation"]

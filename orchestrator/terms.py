@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from contracts.etsc import Terms
 from market.parameters import Parameters
 from market.units import Q_to_mE_per_kWh, elecoins_to_mE, mE_to_Wh, price_to_wei_per_mE
@@ -14,11 +16,11 @@ def terms_of(config: Config, game: Parameters) -> Terms:
         slot_deadline_blocks=config.campaign.slot_deadline_blocks,
         min_unit_price=price_to_wei_per_mE(game.p_min),
         max_unit_price=price_to_wei_per_mE(game.p_max),
-        meter_limit=meter_limit_Wh(game, config.market.retailers),
+        meter_limit=meter_limit_Wh(game, config.market.retailers, max(config.market.generation)),
     )
 
 
-def meter_limit_Wh(game: Parameters, retailers: int) -> int:
+def meter_limit_Wh(game: Parameters, retailers: int, peak: float = 1.0) -> int:
     """What a reading may rise by for each block since the meter's last: one slot's worth, of the meter that
     counts most.
 
@@ -27,7 +29,10 @@ def meter_limit_Wh(game: Parameters, retailers: int) -> int:
     mined a block late therefore leaves room for the next one, the reading before the first slot has the
     blocks since the meter was bound, and what a meter missed while it was down fits into one reading, since
     the allowance grew meanwhile. More than this a stolen key cannot claim.
+
+    Where generation follows a day, a slot's worth is that of the brightest slot. `peak`, its part of the
+    mean, is rounded up, so that a chain's terms do not hang on the last digits of some version of pvlib.
     """
-    generated_Wh = slot_generation_Wh(game, retailers)
+    generated_Wh = slot_generation_Wh(game, retailers, math.ceil(peak))
     received_Wh = mE_to_Wh(elecoins_to_mE(game.x_max), Q_to_mE_per_kWh(game.Q))
     return max(generated_Wh, received_Wh, 1)  # ETSC takes no limit of zero

@@ -29,7 +29,13 @@ from orchestrator.store import State
 _EXPLORER_SECONDS = 30.0
 
 
-def up(name: str, config: Config | None, engine: str, report: Report, show: ReportStep) -> Testbed:
+def up(
+    name: str,
+    config: Config | None = None,
+    engine: str = "auto",
+    report: Report = lambda line: None,
+    show: ReportStep = lambda step: None,
+) -> Testbed:
     """Make the testbed `name` run, whatever state it is in. Without a configuration: the one that it has,
     or the profile `paper`.
 

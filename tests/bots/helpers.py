@@ -22,6 +22,7 @@ PROSUMER: dict[str, Any] = {
     "eta": 0.3,
     "Q": 0.6,
     "w": 0.1,
+    "loads": [1.0],
     "x_min": 0.0,
     "x_max": 15.0,
     "edge_server": SELLER,
@@ -30,7 +31,7 @@ PROSUMER: dict[str, Any] = {
     "patience_blocks": 10,
 }
 EDGE_SERVER: dict[str, Any] = {
-    "policies": [{"name": "equilibrium", "price": 27.0}],
+    "policies": [{"name": "equilibrium", "prices": [27.0]}],
     "p_min": 10.0,
     "p_max": 45.0,
     "prosumers": [ALICE, BOB],

@@ -140,7 +140,7 @@ class MarketOnChain:
     def _private(self, name: str) -> dict[str, Any]:
         if name.startswith("edge-server"):
             return {
-                "policies": [{"name": "equilibrium", "price": 27.0}],
+                "policies": [{"name": "equilibrium", "prices": [27.0]}],
                 "p_min": 10.0,
                 "p_max": 45.0,
                 "prosumers": [self.address(prosumer) for prosumer in PROSUMERS],
@@ -159,6 +159,7 @@ class MarketOnChain:
                 "eta": 0.3,
                 "Q": 0.6,
                 "w": 0.1,
+                "loads": [1.0],
                 "x_min": 0.0,
                 "x_max": 15.0,
                 "edge_server": self.address("edge-server-1"),
@@ -170,7 +171,7 @@ class MarketOnChain:
             return {"min_unit_price_wei_per_mE": P_MIN}
         user = name.removeprefix("meter-")
         kind = "retailer" if user == RETAILER else "prosumer"
-        generation = {"generation_Wh_per_slot": GENERATION_WH, "baseline_Wh": 0}
+        generation = {"first_reading_Wh": GENERATION_WH, "generation_Wh": [GENERATION_WH], "baseline_Wh": 0}
         return {
             "user": self.address(user),
             "kind": kind,

@@ -203,3 +203,27 @@ def test_its_credit_is_withdrawn_before_it_is_full(edge_server: EdgeServer) -> N
     withdrawal, opening = edge_server.decide(view(2, 3, till=till(credit=2**87 + 1))).actions
     assert withdrawal.call == ETSC.withdraw()
     assert opening.name == "open"
+
+
+def test_a_price_for_each_prosumer_is_posted_with_its_address(tmp_path: Path) -> None:
+    specs = [{"name": "constant", "action": price} for price in (30.0, 20.0)]
+    server = edge_server_of(tmp_path, policies=specs)
+    (action,) = server.decide(view(3, 11, record(3, 10, {ALICE: 6000, BOB: 6000}))).actions
+    own = {ALICE: 30 * 10**15, BOB: 20 * 10**15}
+    assert action.call == ETSC.open_discriminated_slot(4, 30 * 10**15, own)
+
+
+def test_its_utility_has_what_each_prosumer_paid(tmp_path: Path) -> None:
+    server = edge_server_of(tmp_path)
+    seen = record(3, 10, {ALICE: 5000, BOB: 6000})
+    seen.paid_wei_per_mE.update({ALICE: 30 * 10**15, BOB: 20 * 10**15})
+    (result,) = server.decide(view(4, 20, seen, record(4, 12, {}))).results
+    assert result["utility"] == server_utility(
+        [5.0, 6.0], [30.0, 20.0], k=8, Q=0.6, e_c=0, mining_utility=108
+    )
+
+
+def test_other_than_one_policy_or_one_for_each_prosumer_is_refused(tmp_path: Path) -> None:
+    specs = [{"name": "random"}] * 3
+    with pytest.raises(TestbedError, match="there are 3 policies"):
+        edge_server_of(tmp_path, policies=specs)

@@ -91,3 +91,10 @@ def test_the_window_opens_again_when_it_lost_sight_of_the_open_slot() -> None:
     window.narrow({4: record(4, 12, {})}, 4, 4, confirmations=3)
     window.narrow({}, 4, 4, confirmations=3)
     assert from_block(window) == 0
+
+
+def test_what_somebody_paid_is_his_own_price() -> None:
+    own = Purchased(slot=3, buyer=ALICE, edge_server=SELLER, amount=600, price=PRICE + 7, **at(11))
+    ledger = ledger_of([opened(3, 10), own])
+    assert ledger[3].price_for(ALICE.upper().replace("X", "x")) == PRICE + 7
+    assert ledger[3].price_for(BOB) == PRICE

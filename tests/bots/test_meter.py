@@ -14,7 +14,13 @@ from tests.bots.helpers import ALICE, CONTRACT, NORTH, PRICE, SELLER, SOUTH, set
 
 ETSC = Etsc(CONTRACT)
 LIMITED = {"limit_Wh_per_block": 1000}
-GENERATES = {"user": NORTH, "kind": "retailer", "generation_Wh_per_slot": 100, "baseline_Wh": 7000} | LIMITED
+GENERATES = {
+    "user": NORTH,
+    "kind": "retailer",
+    "first_reading_Wh": 100,
+    "generation_Wh": [100],
+    "baseline_Wh": 7000,
+} | LIMITED
 CONSUMES = {"user": ALICE, "kind": "prosumer"} | LIMITED
 METER = SOUTH
 
@@ -37,6 +43,16 @@ def test_a_retailer_s_meter_reports_one_slot_s_worth_ahead_and_one_more_with_eac
 ) -> None:
     (action,) = meter(GENERATES).decide(view(20, slot, 19, generated_Wh=7000)).actions
     assert action.call == ETSC.generation(cumulative)
+
+
+def test_a_day_s_generation_repeats_and_a_dark_slot_sends_nothing() -> None:
+    sun = meter(GENERATES | {"generation_Wh": [0, 50]})
+    # Slots 3, 4 and 5 are the campaign's 1, 2 and 3: dark, bright, dark.
+    for slot, due in ((2, 7100), (4, 7150)):
+        (action,) = sun.decide(view(20, slot, 19, generated_Wh=7000)).actions
+        assert action.call == ETSC.generation(due)
+    assert sun.decide(view(20, 3, 19, generated_Wh=7100)).actions == ()
+    assert sun.decide(view(20, 5, 19, generated_Wh=7150)).actions == ()
 
 
 def test_a_reading_that_the_chain_has_is_not_sent_again() -> None:

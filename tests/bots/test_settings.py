@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bots.settings import load
+from bots.settings import Section, load
 from errors import TestbedError
 from tests.bots.helpers import CONTRACT, settings
 
@@ -36,6 +36,17 @@ def test_a_bot_s_settings_are_read(tmp_path: Path) -> None:
     assert (read.role, read.contract, read.rpc_urls) == ("retailer", CONTRACT, ("http://127.0.0.1:1",))
     assert (read.last_slot, read.relative(11), read.relative(20)) == (20, 1, 10)
     assert [slot for slot in (10, 11, 20, 21) if read.plays(slot)] == [11, 20]
+
+
+def test_lists_of_numbers_are_read_with_their_bounds() -> None:
+    section = Section({"loads": [1, 0.5], "Wh": [0, 7]}, "bot.json")
+    assert (section.numbers("loads"), section.wholes("Wh")) == ((1.0, 0.5), (0, 7))
+    for wrong in ([], [0.0], [-1.0], [float("nan")], [float("inf")], [True], ["1"], 1.0):
+        with pytest.raises(TestbedError, match="loads = "):
+            Section({"loads": wrong}, "bot.json").numbers("loads")
+    for no_Wh in ([], [-1], [1.5], [True], 3):
+        with pytest.raises(TestbedError, match="Wh = "):
+            Section({"Wh": no_Wh}, "bot.json").wholes("Wh")
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,18 @@ from market.presets import preset
 
 GAME = preset("interior")
 LEADER = {"p_min": GAME.p_min, "p_max": GAME.p_max}
-FOLLOWER = {key: getattr(GAME, key) for key in ("theta", "eta", "Q", "x_min", "x_max")} | {"w": GAME.w[0]}
+FOLLOWER = {key: getattr(GAME, key) for key in ("theta", "eta", "Q", "x_min", "x_max")} | {
+    "w": GAME.w[0],
+    "loads": [1.0],
+}
 NOTHING_SEEN = np.zeros(8)
 
 
 def test_the_leader_s_equilibrium_is_the_solved_price_whatever_it_sees() -> None:
     price = solve(GAME).price
-    policy = make_policy("edge-server", {"name": "equilibrium", "price": price}, LEADER, 1, "edge-server-1")
+    policy = make_policy(
+        "edge-server", {"name": "equilibrium", "prices": [price]}, LEADER, 1, "edge-server-1"
+    )
     assert [policy.act(slot, np.full(8, slot)) for slot in (1, 2, 99)] == [price] * 3
 
 
@@ -92,8 +97,8 @@ FIRST_VERSION = 0.044673796882463535
         ("prosumer", {"name": "equilibrium", "price": 27.0}, FOLLOWER, "unknown key 'price'"),
         ("prosumer", {"name": "equilibrium"}, {**FOLLOWER, "w": None}, "w = None"),
         ("prosumer", {"name": "random"}, {**FOLLOWER, "x_min": 20.0}, "lower bound 20.0"),
-        ("edge-server", {"name": "equilibrium"}, LEADER, "price = None"),
-        ("edge-server", {"name": "equilibrium", "price": 46.0}, LEADER, r"price = 46.0.*\[10.0, 45.0\]"),
+        ("edge-server", {"name": "equilibrium"}, LEADER, "prices must be a table of finite numbers"),
+        ("edge-server", {"name": "equilibrium", "prices": [46.0]}, LEADER, r"prices = 46.0.*\[10.0, 45.0\]"),
     ],
 )
 def test_a_specification_that_does_not_fit_is_refused(

@@ -75,6 +75,23 @@ def test_what_is_left_out_keeps_its_default(tmp_path: Path) -> None:
     assert config.market.game.prosumers == 3
 
 
+def test_without_profiles_every_slot_is_like_every_other() -> None:
+    market = MarketConfig(prosumers=3)
+    assert (market.loads, market.generation) == (((1.0,),) * 3, (1.0,))
+
+
+def test_profiles_give_each_customer_its_own_day_in_turn() -> None:
+    market = parse_config(
+        {"market": {"prosumers": 3, "profiles": {"slots_per_day": 4, "customers": ["h0", "g0"]}}}, where="a"
+    ).market
+    assert [len(series) for series in market.loads] == [4, 4, 4]
+    assert market.loads[0] == market.loads[2] != market.loads[1]
+    for series in (*market.loads, market.generation):
+        assert sum(series) / 4 == pytest.approx(1)
+    # The sun of a day in June is highest in the third quarter of Greensboro's clock, or the second.
+    assert max(market.generation) in market.generation[1:3]
+
+
 def test_a_configuration_survives_being_kept_as_json() -> None:
     kept = json.loads(json.dumps(Config(mnemonic="a b c").model_dump(mode="json")))
     assert parse_config(kept, where="state") == Config(mnemonic="a b c")
@@ -104,6 +121,15 @@ def test_a_configuration_survives_being_kept_as_json() -> None:
         ("market: {theta: 1e10}", "market.theta: is 10000000000.0, but it should be less than or equal to"),
         ("market: {prosumers: 0}", "market.prosumers: is 0, but it should be greater than or equal to 1"),
         ("market: {retailers: 0}", "market.retailers: is 0, but it should be greater than or equal to 1"),
+        ("market: {profiles: {dat: 06-21}}", "market.profiles.dat: unknown key; did you mean 'date'?"),
+        ("market: {profiles: {date: 21.06.}}", "market.profiles: date = '21.06.' is not allowed"),
+        ("market: {profiles: {slots_per_day: 7}}", "market.profiles: slots_per_day = 7 is not allowed"),
+        ("market: {profiles: {customers: []}}", "market.profiles.customers: is [], but the list should have"),
+        (
+            'market: {theta: 70, profiles: {date: "12-21", day: saturday}}',
+            "market: the loads of 03:00 (slot 4 of 24 of the day) leave no game: c = √(kθH/η) = ",
+        ),
+        ("campaign: {policy: dmaubrl}", "campaign.policy: unknown policy 'dmaubrl', allowed: dma-ubrl"),
         ("nodes: []", "nodes: is [], but the list should have at least 1 item, not 0"),
         ("nodes: [{name: a}, {name: a}]", "nodes: two nodes are called 'a'; names must differ"),
         ("nodes: [{name: prosumer-1}]", "nodes: 'prosumer-1' is the name of another service"),
