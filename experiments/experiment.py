@@ -81,4 +81,4 @@ def _data(name: str, results: Results, seeds: int, steps: int, folder: Path) -> 
 
 
 def read_data(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, float_precision="round_trip")
+    return pd.read_csv(path)

@@ -46,7 +46,7 @@ class Training:
     def compute(self) -> list[dict[str, Any]]:
         """The measures of every checkpoint, each with its step."""
         learned = train(self.game, self.learner, self.seed, self.steps, checkpoints=self.checkpoints)
-        return [{"step": each.step, **measured(each.strategies)} for each in learned.history]
+        return [_plain({"step": each.step, **measured(each.strategies)}) for each in learned.history]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Search:
 
     def compute(self) -> list[dict[str, Any]]:
         found = optimise(self.parameters, self.side, self.seed)
-        return [{**asdict(found), "price": found.price, "mean_prosumer_utility": found.mean_prosumer_utility}]
+        means = {"price": found.price, "mean_prosumer_utility": found.mean_prosumer_utility}
+        return [_plain({**asdict(found), **means})]
 
 
 Run = Training | Search
@@ -72,6 +73,12 @@ def measured(strategies: Strategies) -> dict[str, Any]:
     found = measure(strategies)
     means = {"follower_gap": found.follower_gap, "mean_prosumer_utility": found.mean_prosumer_utility}
     return {**asdict(found), **means}
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As it is read from its file again, so that nothing depends on whether it was."""
+    plain: dict[str, Any] = json.loads(json.dumps(values))
+    return plain
 
 
 def key(run: Run) -> str:

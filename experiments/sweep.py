@@ -8,13 +8,14 @@ import hashlib
 import json
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from errors import TestbedError
+from errors import EnvironmentFault, TestbedError
 from errors.files import write_atomic
 from experiments.runs import Run, key, load_kernel, warm
 
@@ -22,6 +23,7 @@ Result = list[dict[str, Any]]
 Results = Mapping[Run, Result]
 Show = Callable[[str, float, float | None], None]
 """Is told what goes on, the part of 0..1 that is done, and the seconds left (None: not known yet)."""
+_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def sweep(what: str, runs: Sequence[Run], folder: Path, show: Show, ray: str | N
     """The results of all runs: those that `folder` has, and the others computed and kept there.
 
     `ray` is the address of a cluster whose machines have this package. Raises TestbedError where it does not
-    answer; a file that is no whole result of its run is counted as damaged and made anew.
+    answer, EnvironmentFault where the folder cannot be written; a file that is no whole result of its run is
+    counted as damaged and made anew.
     """
     results: dict[Run, Result] = {}
     missing: dict[Run, Path] = {}
@@ -48,14 +51,17 @@ def sweep(what: str, runs: Sequence[Run], folder: Path, show: Show, ray: str | N
         path = folder / f"{key(run)}.json"
         try:
             results[run] = _read(path)
-        except FileNotFoundError:
+        except OSError:
             missing[run] = path
         except ValueError:
             damaged += 1
             missing[run] = path
     if not missing:
         return Swept(results, 0, damaged, 0.0, 0)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFault(f"cannot be written: {error.strerror}", where=str(folder)) from error
     pending = list(missing)
     show(what, len(results) / (len(results) + len(pending)), None)
     before = time.perf_counter()
@@ -72,7 +78,7 @@ def sweep(what: str, runs: Sequence[Run], folder: Path, show: Show, ray: str | N
 
 
 def _read(path: Path) -> Result:
-    """Raises FileNotFoundError where there is none, ValueError where it is no whole result."""
+    """Raises OSError where there is none to read, ValueError where it is no whole result."""
     content = json.loads(path.read_bytes())
     if not isinstance(content, dict) or content.get("sha256") != _digest(content.get("result")):
         raise ValueError(f"{path} holds no whole result")
@@ -102,6 +108,13 @@ def _compute(runs: Sequence[Run], ray: str | None) -> Iterator[tuple[int, Result
     yield from parallel(delayed(_one)(index, run) for index, run in enumerate(runs))
 
 
+def _reach(address: str) -> None:
+    """Raises OSError where nothing listens; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():  # neither `auto` nor `local`, which Ray finds by itself
+        socket.create_connection((host, int(port)), timeout=_PATIENCE_SECONDS).close()
+
+
 def _on_ray(runs: Sequence[Run], address: str) -> Iterator[tuple[int, Result]]:
     try:
         import ray
@@ -111,8 +124,9 @@ def _on_ray(runs: Sequence[Run], address: str) -> Iterator[tuple[int, Result]]:
             fix="Install it here and on the cluster: pip install 'elecoin-testbed[ray]'.",
         ) from error
     try:
+        _reach(address)
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise TestbedError(
             f"no Ray cluster answers at {address!r}: {error}",
             fix="Start one with `ray start --head`, and give the address it prints: --ray 127.0.0.1:6379.",
