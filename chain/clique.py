@@ -32,6 +32,18 @@ _FIELDS = (
 _QUANTITIES = {"difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas"}
 
 
+_DIFFICULTIES = (1, 2)
+
+
+def is_sealed(header: dict[str, Any]) -> bool:
+    """Whether a header has the form that clique gives it; proof of work has never such a difficulty."""
+    return (
+        int(header["difficulty"], 16) in _DIFFICULTIES
+        and len(header["extraData"]) >= 2 + 2 * (32 + _SEAL_BYTES)
+        and int(header["number"], 16) > 0
+    )
+
+
 def sealer_of(header: dict[str, Any]) -> str:
     """EIP-55 address of the signer, recovered from the seal at the end of `extraData`.
 

@@ -140,11 +140,15 @@ class HttpRpc(Rpc):
     def __init__(self, url: str, timeout_seconds: float = 5.0) -> None:
         super().__init__(url)
         parts = urllib.parse.urlsplit(url)
-        if parts.scheme != "http" or parts.hostname is None:
-            raise TestbedError("not an http:// address", where=url)
+        if parts.scheme not in ("http", "https") or parts.hostname is None:
+            raise TestbedError("not an http:// or https:// address", where=url)
         self._path = parts.path or "/"
-        self._connection = http.client.HTTPConnection(
-            parts.hostname, parts.port or 80, timeout=timeout_seconds
+        if parts.query:
+            self._path += f"?{parts.query}"
+        secure = parts.scheme == "https"
+        connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        self._connection = connect(
+            parts.hostname, parts.port or (443 if secure else 80), timeout=timeout_seconds
         )
 
     def _exchange(self, payload: bytes) -> Any:

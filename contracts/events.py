@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
-from contracts.artifact import ARTIFACT, address_or_none, decode_values, snake_case
+from eth_utils.address import to_checksum_address
+
+from contracts.artifact import ARTIFACT, AbiEntry, address_or_none, snake_case
+
+_WORD = 32
+_ADDRESS_BYTES = 20
+# 'name' is the event's own in the record.
+_NAMES = {"name": "user_name"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,32 +225,87 @@ def topic_of(name: str) -> str:
 def decode_log(log: dict[str, Any]) -> Event | None:
     """A log as JSON-RPC gives it; None where it is not an event of ETSC.
 
-    The caller asks whose log it is: another contract may emit the same signature.
+    The caller asks whose log it is: another contract may emit the same signature. Raises ValueError where
+    topics or data are not what the signature says.
     """
-    entry = ARTIFACT.events.get(log["topics"][0]) if log["topics"] else None
-    if entry is None:
+    topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
+    if not topics or topics[0] not in _forms():
         return None
-    indexed = [parameter for parameter in entry["inputs"] if parameter["indexed"]]
-    plain = [parameter for parameter in entry["inputs"] if not parameter["indexed"]]
-    topics = b"".join(bytes.fromhex(topic[2:]) for topic in log["topics"][1:])
-    values = dict(
-        zip(
-            [snake_case(parameter["name"]) for parameter in indexed + plain],
-            decode_values(indexed, topics) + decode_values(plain, bytes.fromhex(log["data"][2:])),
-            strict=True,
-        )
-    )
-    if "name" in values:
-        values["user_name"] = name_text(values.pop("name"))
-    if entry["name"] == "AdministrationOffered":
-        values["successor"] = address_or_none(values["successor"])
-    return TYPES[entry["name"]](
+    return decode_words(
+        topics,
+        bytes.fromhex(log["data"][2:]),
         block_number=int(log["blockNumber"], 16),
         block_hash=log["blockHash"],
         tx_hash=log["transactionHash"],
         log_index=int(log["logIndex"], 16),
-        **values,
     )
+
+
+def decode_words(
+    topics: Sequence[bytes], data: bytes, *, block_number: int, block_hash: str, tx_hash: str, log_index: int
+) -> Event | None:
+    """The same for a log that was taken apart before."""
+    form = _forms().get(topics[0]) if topics else None
+    if form is None:
+        return None
+    if len(topics) - 1 != len(form.indexed) or len(data) != _WORD * len(form.plain):
+        raise ValueError(f"a log of {form.kind.__name__} has other fields than it must")
+    words = [*topics[1:], *(data[at : at + _WORD] for at in range(0, len(data), _WORD))]
+    values = {
+        name: read(word) for (name, read), word in zip((*form.indexed, *form.plain), words, strict=True)
+    }
+    return form.kind(
+        block_number=block_number, block_hash=block_hash, tx_hash=tx_hash, log_index=log_index, **values
+    )
+
+
+class _Form(NamedTuple):
+    """How an event lies in its log: each field is one word, with the name that it has in the record."""
+
+    kind: type[Event]
+    indexed: tuple[tuple[str, Callable[[bytes], Any]], ...]
+    plain: tuple[tuple[str, Callable[[bytes], Any]], ...]
+
+
+@cache
+def _forms() -> dict[bytes, _Form]:
+    """By topic 0. Every field of every event is one word, so that nothing here needs an ABI's generality."""
+
+    def fields(entry: AbiEntry, indexed: bool) -> tuple[tuple[str, Callable[[bytes], Any]], ...]:
+        return tuple(
+            (_NAMES.get(name := snake_case(parameter["name"]), name), _reader(entry["name"], parameter))
+            for parameter in entry["inputs"]
+            if parameter["indexed"] == indexed
+        )
+
+    return {
+        bytes.fromhex(topic[2:]): _Form(TYPES[entry["name"]], fields(entry, True), fields(entry, False))
+        for topic, entry in ARTIFACT.events.items()
+    }
+
+
+def _reader(event: str, parameter: AbiEntry) -> Callable[[bytes], Any]:
+    if (event, parameter["name"]) == ("AdministrationOffered", "successor"):
+        return lambda word: address_or_none(_address(word))
+    return {"address": _address, "bool": _flag, "bytes32": name_text, "uint256": _number}[parameter["type"]]
+
+
+def _number(word: bytes) -> int:
+    return int.from_bytes(word, "big")
+
+
+@lru_cache(maxsize=4096)
+def _address(word: bytes) -> str:
+    if any(word[:-_ADDRESS_BYTES]):
+        raise ValueError("a word is no address")
+    return to_checksum_address(word[-_ADDRESS_BYTES:])
+
+
+def _flag(word: bytes) -> bool:
+    number = _number(word)
+    if number > 1:
+        raise ValueError("a word is neither true nor false")
+    return bool(number)
 
 
 def name_text(name: bytes) -> str:

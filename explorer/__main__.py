@@ -1,11 +1,13 @@
-"""`python -m explorer serve --config FILE`: index the chain and serve its pages until told to stop."""
+"""`python -m explorer serve --config FILE`: index the chain and serve its pages until told to stop.
+
+`index` is the part of it that writes the index, which `serve` starts by itself.
+"""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import socket
-import sqlite3
 import sys
 from pathlib import Path
 from types import FrameType
@@ -15,40 +17,38 @@ import uvicorn
 from errors import EnvironmentFault, TestbedError
 from explorer.app import application
 from explorer.config import Config, Settings
-from explorer.database import Database
-from explorer.state import State
+from explorer.index.process import index
+from explorer.state import Bell
 
 
 class _Server(uvicorn.Server):
     """Ends the open streams first: a browser that listens must not hold up the end."""
 
-    def __init__(self, config: uvicorn.Config, state: State) -> None:
+    def __init__(self, config: uvicorn.Config, bell: Bell) -> None:
         super().__init__(config)
-        self._state = state
+        self._bell = bell
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._state.close()
+        self._bell.close()
         super().handle_exit(sig, frame)
 
 
 def serve(config_path: Path) -> None:
-    """Raises TestbedError where the configuration, the port or the index cannot be used."""
+    """Raises TestbedError where the configuration, the port or the folder of the index cannot be used."""
     settings = Settings(config_path)
     listener = _listen(settings.current)
     try:
-        database = Database(settings.current.database)
-    except (OSError, sqlite3.Error) as error:
+        settings.current.index.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise EnvironmentFault(
-            f"the index cannot be opened: {error}", where=str(settings.current.database)
+            f"the index cannot be kept there: {error.strerror}", where=str(settings.current.index)
         ) from error
-    for notice in database.notices:
-        print(notice, file=sys.stderr, flush=True)
-    state = State()
+    bell = Bell()
     web = uvicorn.Config(
-        application(settings, database, state),
-        http="h11",
+        application(config_path, settings, bell),
+        http="httptools",
         ws="none",
-        loop="asyncio",
+        loop="uvloop",
         lifespan="on",
         log_level="warning",
         access_log=False,
@@ -60,7 +60,7 @@ def serve(config_path: Path) -> None:
     # uvicorn raises the signal that ended it once more when all is closed: that is a clean end.
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: sys.exit(0))
-    _Server(web, state).run(sockets=[listener])
+    _Server(web, bell).run(sockets=[listener])
 
 
 def _listen(config: Config) -> socket.socket:
@@ -89,9 +89,15 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("serve", help="serve the pages of the chain that FILE describes")
     command.add_argument("--config", type=Path, required=True, metavar="FILE", help="explorer.json")
+    command = commands.add_parser("index", help="write the index alone: `serve` starts this")
+    command.add_argument("--config", type=Path, required=True, metavar="FILE", help="explorer.json")
+    command.add_argument("--tell", type=int, required=True, metavar="FD", help="whom to tell what changes")
     options = parser.parse_args(arguments)
     try:
-        serve(options.config)
+        if options.command == "index":
+            index(options.config, options.tell)
+        else:
+            serve(options.config)
     except TestbedError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -1,66 +1,79 @@
-"""The web application: routes, the stream of changes, and the threads that live as long as it does."""
+"""The web application: routes, the stream of changes, and the index process that lives as long as it does."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from explorer import address, mesh, pages
+from explorer.cache import Cache
 from explorer.config import Settings
-from explorer.database import READERS, Database
 from explorer.guard import Guard
-from explorer.indexer import Indexer
-from explorer.nodes import Watches
+from explorer.index.process import IndexProcess
+from explorer.index.readers import READERS, Readers
+from explorer.pages import address, block, health, nodes, overview, search, transaction
 from explorer.site import Site, site_of
-from explorer.state import State
+from explorer.state import Bell, Following, State
 
-_END_SECONDS = 1.0
+_END_SECONDS = 6.0
+_GZIP_LEVEL = 3  # half the size of a page in a third of a millisecond; 9 takes ten times as long
 
 
-def application(settings: Settings, database: Database, state: State) -> Starlette:
-    """The explorer as an ASGI application; its indexer runs from startup to shutdown."""
-    watches = Watches(state)
-    indexer = Indexer(settings, database, state, watches)
+def application(config: Path, settings: Settings, bell: Bell) -> Starlette:
+    """The explorer as an ASGI application; its index process runs from startup to shutdown."""
+    readers = Readers()
+    state = State(bell.ring)
+
+    def heard(following: Following) -> None:
+        if settings.refresh():
+            bell.ring()
+        state.replace_with(lambda _: following)
+
+    process = IndexProcess(config, readers, heard)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         # More threads than readers of the index would only wait for one another.
         anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
-        state.attach(asyncio.get_running_loop())
-        indexer.start()
+        bell.attach(asyncio.get_running_loop())
+        process.start()
         yield
-        state.close()
-        indexer.stop()
-        watches.stop()
-        indexer.join(_END_SECONDS)
-        if not indexer.is_alive():  # else it waits for a node, and the write-ahead log keeps what is written
-            database.close()
+        bell.close()
+        await anyio.to_thread.run_sync(process.stop)
+        await anyio.to_thread.run_sync(process.join, _END_SECONDS)
+        readers.close()
 
     app = Starlette(
         routes=[
-            Route("/", pages.overview),
-            Route("/block/{block}", pages.block),
-            Route("/tx/{tx}", pages.transaction),
+            Route("/", overview.overview),
+            Route("/block/{block}", block.block),
+            Route("/tx/{tx}", transaction.transaction),
             Route("/address/{address}", address.address),
-            Route("/nodes", mesh.nodes),
-            Route("/search", pages.search),
-            Route("/health", pages.health),
+            Route("/nodes", nodes.nodes),
+            Route("/search", search.search),
+            Route("/health", health.health),
             Route("/events", events),
             Route("/static/{name}", static),
         ],
-        middleware=[Middleware(Guard, settings=settings)],
-        exception_handlers={404: pages.missing},
+        middleware=[
+            Middleware(Guard, settings=settings),
+            Middleware(Cache, bell=bell),
+            Middleware(GZipMiddleware, compresslevel=_GZIP_LEVEL),
+        ],
+        exception_handlers={404: health.missing},
         lifespan=lifespan,
     )
-    app.state.site = Site(settings, database, state, watches)
+    app.state.site = Site(settings, readers, bell, state)
     return app
 
 
@@ -75,12 +88,17 @@ async def static(request: Request) -> Response:
 
 
 async def events(request: Request) -> Response:
-    """Server-sent events without content: each says that something on the pages changed."""
-    state = site_of(request).state
+    """Server-sent events: each `change` says that something is newer, and how far the index is."""
+    site = site_of(request)
 
     async def stream() -> AsyncIterator[str]:
         yield "retry: 1000\n\n"
-        async for changed in state.rings():
-            yield "event: change\ndata: {}\n\n" if changed else ": still here\n\n"
+        async for changed in site.bell.rings():
+            if not changed:
+                yield ": still here\n\n"
+                continue
+            following = site.following
+            news = {"indexed": following.indexed, "head": following.head, "lag": following.lag_blocks}
+            yield f"event: change\ndata: {json.dumps(news)}\n\n"
 
     return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})

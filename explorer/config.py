@@ -36,12 +36,17 @@ class Account:
 
 @dataclass(frozen=True)
 class Config:
+    """`index` is a folder with one database for each chain; `campaigns` the folder of the testbed's reports.
+
+    What is None is not known before a node is asked; of a contract: before one is seen.
+    """
+
     name: str
-    chain_id: int
     listen: str
     port: int
-    database: Path
-    consensus: str
+    index: Path
+    campaigns: Path | None
+    consensus: str | None
     contract: bytes | None
     genesis_hash: bytes | None
     nodes: tuple[Node, ...]
@@ -63,8 +68,8 @@ def load(path: Path) -> Config:
 
 
 def _config(table: _Table) -> Config:
-    consensus = table.text("consensus", default="clique")
-    if consensus not in _CONSENSUS:
+    consensus, campaigns = table.optional_text("consensus"), table.optional_text("campaigns")
+    if consensus is not None and consensus not in _CONSENSUS:
         raise table.wrong("consensus", consensus, "one of " + ", ".join(_CONSENSUS))
     nodes = tuple(_node(row) for row in table.tables("nodes"))
     accounts = tuple(
@@ -73,10 +78,10 @@ def _config(table: _Table) -> Config:
     )
     config = Config(
         name=table.text("name"),
-        chain_id=table.integer("chain_id", 1, 2**63 - 1),
         listen=table.text("listen", default="127.0.0.1"),
         port=table.integer("port", 0, 65535),
-        database=Path(table.text("database")),
+        index=Path(table.text("index")),
+        campaigns=None if campaigns is None else Path(campaigns),
         consensus=consensus,
         contract=table.octets("contract", 20),
         genesis_hash=table.octets("genesis_hash", 32),
@@ -100,8 +105,8 @@ def _node(row: _Table) -> Node:
         address=row.optional_text("address"),
         sealer=row.octets("sealer", 20),
     )
-    if not re.fullmatch(r"http://[^/\s]+(/\S*)?", node.rpc_url):
-        raise row.wrong("rpc_url", node.rpc_url, "an http:// address")
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", node.rpc_url):
+        raise row.wrong("rpc_url", node.rpc_url, "an http:// or https:// address")
     if node.address is not None and not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}", node.address):
         raise row.wrong("address", node.address, "host:port")
     row.refuse_others()

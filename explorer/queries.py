@@ -11,14 +11,15 @@ from collections.abc import Sequence
 Row = sqlite3.Row
 Connection = sqlite3.Connection
 
+# ids of transactions and logs begin with that of their block: see schema.sql.
 _LOGS = (
     "SELECT l.*, b.hash AS block_hash, b.timestamp, t.hash AS tx_hash FROM logs l "
-    "JOIN blocks b ON b.id = l.block_id "
-    "JOIN transactions t ON t.block_id = l.block_id AND t.position = l.position "
+    "JOIN blocks b ON b.id = l.id >> 20 "
+    "JOIN transactions t ON t.id = (b.id << 20) + l.position "
 )
 _TRANSACTIONS = (
-    "SELECT t.*, b.hash AS block_hash, b.timestamp, b.canonical FROM transactions t "
-    "JOIN blocks b ON b.id = t.block_id "
+    "SELECT t.*, b.id AS block_id, b.hash AS block_hash, b.timestamp, b.canonical FROM transactions t "
+    "JOIN blocks b ON b.id = t.id >> 20 "
 )
 
 
@@ -83,7 +84,7 @@ def latest_transactions(connection: Connection, limit: int) -> list[Row]:
 
 def transactions_in(connection: Connection, block_id: int, limit: int, first: int = 0) -> list[Row]:
     return connection.execute(
-        _TRANSACTIONS + "WHERE t.block_id = ? AND t.position >= ? ORDER BY t.position LIMIT ?",
+        _TRANSACTIONS + "WHERE t.id BETWEEN (?1 << 20) + ?2 AND (?1 << 20) + 0xfffff ORDER BY t.id LIMIT ?3",
         (block_id, first, limit),
     ).fetchall()
 
@@ -97,7 +98,8 @@ def inclusions(connection: Connection, tx_hash: bytes) -> list[Row]:
 
 def logs_in(connection: Connection, block_id: int, position: int) -> list[Row]:
     return connection.execute(
-        _LOGS + "WHERE l.block_id = ? AND l.position = ? ORDER BY l.log_index", (block_id, position)
+        _LOGS + "WHERE l.id BETWEEN ?1 << 20 AND (?1 << 20) + 0xfffff AND l.position = ?2 ORDER BY l.id",
+        (block_id, position),
     ).fetchall()
 
 
@@ -107,7 +109,7 @@ def transactions_of(
     """Sent, received or created by; newest first, older than the place (number, position)."""
     number, position = before or (2**62, 0)
     arms = " UNION ".join(
-        f"SELECT * FROM (SELECT t.rowid AS row FROM transactions t JOIN blocks b ON b.id = t.block_id "
+        f"SELECT * FROM (SELECT t.rowid AS row FROM transactions t JOIN blocks b ON b.id = t.id >> 20 "
         f"WHERE t.{column} = :address AND b.canonical AND (t.number, t.position) < (:number, :position) "
         f"ORDER BY t.number DESC, t.position DESC LIMIT :limit)"
         for column in ("sender", "recipient", "created")
@@ -121,7 +123,7 @@ def transactions_of(
 def events_of(connection: Connection, contract: bytes, account: bytes, limit: int) -> list[Row]:
     """The newest events of the contract that name the account in one of their topics."""
     arms = " UNION ".join(
-        f"SELECT * FROM (SELECT l.rowid AS row FROM logs l JOIN blocks b ON b.id = l.block_id "
+        f"SELECT * FROM (SELECT l.rowid AS row FROM logs l JOIN blocks b ON b.id = l.id >> 20 "
         f"WHERE l.topic{index} = :topic AND l.address = :contract AND b.canonical "
         f"ORDER BY l.number DESC, l.log_index DESC LIMIT :limit)"
         for index in (1, 2, 3)

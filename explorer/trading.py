@@ -91,11 +91,10 @@ def events(logs: Iterable[Row]) -> list[Event]:
     ]
 
 
-def market(connection: Connection, config: Config) -> Market | None:
+def market(connection: Connection, contract: bytes | None, config: Config) -> Market | None:
     """None before ETSC has opened its first slot."""
-    if config.contract is None:
+    if contract is None:
         return None
-    contract = config.contract
     opened = events(queries.events_named(connection, contract, topic_of("SlotOpened"), 1))
     if not opened:
         return None

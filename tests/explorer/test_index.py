@@ -41,7 +41,7 @@ def test_killed_at_random_points_it_resumes_and_ends_with_the_same_index(
     unfinished = 0
     for _ in range(40):
         if explorer.tip() == town.node.head_hash():
-            for path in explorer.index.parent.glob("index.sqlite*"):
+            for path in explorer.index.parent.iterdir():
                 path.unlink()
         kill_after(explorer, draw.uniform(0.3, 1.0) * whole_run_seconds)
         assert _half_written(explorer) == []
@@ -72,7 +72,7 @@ def _half_written(explorer: Explorer) -> list[int]:
         return []
     rows = explorer.rows(
         "SELECT b.number FROM blocks b WHERE b.transactions <> "
-        "(SELECT count(*) FROM transactions t WHERE t.block_id = b.id) OR b.number > 0 AND NOT EXISTS "
+        "(SELECT count(*) FROM transactions t WHERE t.id >> 20 = b.id) OR b.number > 0 AND NOT EXISTS "
         "(SELECT 1 FROM blocks p WHERE p.hash = b.parent_hash AND p.number = b.number - 1)"
     )
     return [row["number"] for row in rows]

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from explorer import queries
-from explorer.nodes import NodeState, Peer
 from explorer.site import site_of
+from explorer.state import NodeState, Peer
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class NodeRow:
 
 def nodes(request: Request) -> Response:
     site = site_of(request)
-    everyone = site.watches.seen()
+    everyone = site.following.nodes
     by_id = {seen.enode_id: seen for seen in everyone if seen.enode_id is not None}
     best = max(
         (seen.head for seen in everyone if seen.head is not None and seen.problem is None), default=None
     )
-    with site.database.reading() as index:
+    with site.readers.reading() as index:
         rows = []
         for seen in everyone:
             canonical = None if seen.head is None else queries.block_at(index, seen.head)

@@ -8,15 +8,15 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chain.rpc import HttpRpc, IpcRpc, RpcError, RpcUnreachable, from_quantity
 from errors import TestbedError
 from explorer.config import Node
-from explorer.rows import octets
-from explorer.state import State
+from explorer.index.rows import octets
+from explorer.state import NodeState, Peer
 
 _PERIOD_SECONDS = 1.0
 _ANSWER_SECONDS = 2.0
@@ -24,43 +24,13 @@ _CONNECT_SECONDS = 1.0
 _PERIODS_PER_CONNECT = 5  # a node counts each connection to its listener: ask it seldom
 
 
-@dataclass(frozen=True)
-class Peer:
-    """A connection as one of its two ends reports it."""
-
-    enode_id: str
-    client: str
-    remote_address: str
-    inbound: bool
-
-
-@dataclass(frozen=True)
-class NodeState:
-    """What is known of a node; `problem` says why it does not answer, and then the rest is the last known."""
-
-    node: Node
-    asked: bool = False
-    problem: str | None = None
-    client: str | None = None
-    head: int | None = None
-    head_hash: bytes | None = None
-    total_difficulty: int | None = None
-    sealing: bool | None = None
-    round_trip_ms: float | None = None
-    enode_id: str | None = None
-    peers: tuple[Peer, ...] | None = None
-    peers_problem: str | None = None
-    connect_ms: float | None = None
-    connect_problem: str | None = None
-
-
 class _Watch(threading.Thread):
     """Asks one node again and again."""
 
-    def __init__(self, node: Node, state: State) -> None:
+    def __init__(self, node: Node, changed: Callable[[], None]) -> None:
         super().__init__(name=f"watch {node.name}", daemon=True)
         self.seen = NodeState(node)
-        self._state = state
+        self._changed = changed
         self._ended = threading.Event()
         self._rpc = HttpRpc(node.rpc_url, _ANSWER_SECONDS)
         self._ipc = None if node.ipc_path is None else IpcRpc(node.ipc_path, _ANSWER_SECONDS)
@@ -76,8 +46,8 @@ class _Watch(threading.Thread):
             if turn % _PERIODS_PER_CONNECT == 0:
                 seen = _connect(seen)
             self.seen = seen
-            if replace(seen, round_trip_ms=None) != replace(before, round_trip_ms=None):
-                self._state.ring()
+            if seen != before:
+                self._changed()
             turn += 1
             self._ended.wait(_PERIOD_SECONDS)
         self._rpc.close()
@@ -111,18 +81,24 @@ class _Watch(threading.Thread):
         if self._ipc is None:
             return replace(seen, peers=None, peers_problem="no IPC path is configured")
         try:
-            own, peers = self._ipc.batch([("admin_nodeInfo", []), ("admin_peers", [])])
-            if isinstance(own, RpcError):
-                raise own
-            if isinstance(peers, RpcError):
-                raise peers
+            calls = ("admin_nodeInfo", "admin_peers", "txpool_status")
+            own, peers, pool = answers = self._ipc.batch([(call, []) for call in calls])
+            if refusals := [answer for answer in answers if isinstance(answer, RpcError)]:
+                raise refusals[0]
             listed = tuple(sorted((_peer(peer) for peer in peers), key=lambda peer: peer.enode_id))
-            return replace(seen, enode_id=own["id"], peers=listed, peers_problem=None)
+            return replace(
+                seen,
+                enode_id=own["id"],
+                peers=listed,
+                peers_problem=None,
+                pending=from_quantity(pool["pending"]),
+                queued=from_quantity(pool["queued"]),
+            )
         except (RpcUnreachable, RpcError) as error:
             problem = error.what
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, ValueError):
             problem = "the answer over IPC is not a list of peers"
-        return replace(seen, peers=None, peers_problem=problem)
+        return replace(seen, peers=None, peers_problem=problem, pending=None, queued=None)
 
 
 def _peer(peer: dict[str, Any]) -> Peer:
@@ -144,10 +120,13 @@ def _connect(seen: NodeState) -> NodeState:
 
 
 class Watches:
-    """All nodes of the configuration; `follow` starts and stops watches as it changes."""
+    """All nodes of the configuration; `follow` starts and stops watches as it changes.
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    `changed` is called, from any thread, whenever a node says something new.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
         self._watches: list[_Watch] = []
 
     def follow(self, nodes: Sequence[Node]) -> None:
@@ -159,16 +138,16 @@ class Watches:
         watches = []
         for node in nodes:
             if node not in running:
-                running[node] = _Watch(node, self._state)
+                running[node] = _Watch(node, self._changed)
                 running[node].start()
             watches.append(running[node])
         self._watches = watches
 
-    def seen(self) -> list[NodeState]:
-        return [watch.seen for watch in self._watches]
+    def seen(self) -> tuple[NodeState, ...]:
+        return tuple(watch.seen for watch in self._watches)
 
-    def heaviest_first(self, followed: str | None) -> list[str]:
-        """RPC addresses, the node with the most difficulty behind its head first.
+    def heaviest_first(self, followed: str | None) -> list[Node]:
+        """The node with the most difficulty behind its head first.
 
         The one already followed wins a tie; a node that did not answer comes last but is not left out.
         """
@@ -177,7 +156,7 @@ class Watches:
             answers = seen.asked and seen.problem is None
             return answers, (seen.total_difficulty or 0) if answers else 0, seen.node.rpc_url == followed
 
-        return [seen.node.rpc_url for seen in sorted(self.seen(), key=weight, reverse=True)]
+        return [seen.node for seen in sorted(self.seen(), key=weight, reverse=True)]
 
     def stop(self) -> None:
         for watch in self._watches:

@@ -1,0 +1,176 @@
+"""One node as a source of whole blocks: headers, transactions, receipts and uncles that belong together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from chain.clique import is_sealed
+from chain.rpc import HttpRpc, IpcRpc, Rpc, RpcError, RpcUnreachable, from_quantity, quantity
+from errors import TestbedError
+from explorer.config import Node
+from explorer.index import receipts
+from explorer.index.rows import Block, Malformed, Receipt, octets, read_block
+
+_ANSWER_SECONDS = 10.0
+_RAW_PER_BATCH = 10
+_RECEIPTS_PER_BATCH = 200
+_METHOD_NOT_FOUND = -32601
+
+Json = dict[str, Any]
+
+
+class ChainMoved(TestbedError):
+    """The node's chain changed between two questions: nothing is wrong, ask again."""
+
+
+class Link(NamedTuple):
+    """What chains a block to its parent."""
+
+    number: int
+    hash: bytes
+    parent_hash: bytes
+
+
+class Chain(NamedTuple):
+    """Which chain a node is of, and how far it is."""
+
+    head: Link
+    genesis: Link
+    chain_id: int
+    consensus: str
+
+
+class Source:
+    """Not safe to share between threads."""
+
+    def __init__(self, node: Node) -> None:
+        self.url = node.rpc_url
+        self._http = HttpRpc(node.rpc_url, _ANSWER_SECONDS)
+        # `debug` is not published: it answers over IPC, or on the address of a node that stands alone.
+        self._debug: list[Rpc] = [self._http]
+        if node.ipc_path is not None:
+            self._debug.insert(0, IpcRpc(node.ipc_path, _ANSWER_SECONDS))
+
+    def close(self) -> None:
+        for rpc in {self._http, *self._debug}:
+            rpc.close()
+
+    def chain(self) -> Chain:
+        """Raises ChainMoved, Malformed, RpcError, RpcUnreachable."""
+        head, genesis, chain_id = self._http.batch(
+            [
+                ("eth_getBlockByNumber", ["latest", False]),
+                ("eth_getBlockByNumber", ["0x0", False]),
+                ("eth_chainId", []),
+            ]
+        )
+        try:
+            return Chain(_link(head), _link(genesis), from_quantity(chain_id), _consensus(head))
+        except (KeyError, TypeError, ValueError) as error:
+            raise Malformed(f"its head or chain ID came malformed ({error!r})", where=self.url) from error
+
+    def link_at(self, number: int) -> Link:
+        return _link(self._http.request("eth_getBlockByNumber", quantity(number), False))
+
+    def link_of(self, block_hash: bytes) -> Link:
+        return _link(self._http.request("eth_getBlockByHash", "0x" + block_hash.hex(), False))
+
+    def blocks(self, numbers: range) -> list[Block]:
+        """Raises ChainMoved, Malformed, RpcError, RpcUnreachable."""
+        answers = self._http.batch([("eth_getBlockByNumber", [quantity(number), True]) for number in numbers])
+        blocks = [_object(answer) for answer in answers]
+        try:
+            full = [block for block in blocks if block["transactions"]]
+            uncles = self._uncles(blocks)
+            own = dict(zip((block["hash"] for block in full), self._receipts(full), strict=True))
+            return [
+                read_block(block, own.get(block["hash"], []), uncles.get(block["hash"], []))
+                for block in blocks
+            ]
+        except (KeyError, TypeError) as error:
+            raise Malformed(f"a block came malformed ({error!r})", where=self.url) from error
+
+    def _receipts(self, blocks: Sequence[Json]) -> Iterator[list[Receipt]]:
+        """Those of each block, in their order."""
+        for start in range(0, len(blocks), _RAW_PER_BATCH):
+            part = blocks[start : start + _RAW_PER_BATCH]
+            answers = self._raw([block["hash"] for block in part])
+            for block, read in zip(part, self._single(part) if answers is None else answers, strict=True):
+                if len(read) != len(block["transactions"]):
+                    raise ChainMoved(
+                        f"has {len(read)} receipts for the {len(block['transactions'])} transactions of "
+                        f"block {from_quantity(block['number'])}"
+                    )
+                yield read
+
+    def _raw(self, hashes: Sequence[str]) -> list[list[Receipt]] | None:
+        """None where the node keeps `debug` to itself."""
+        for rpc in tuple(self._debug):
+            try:
+                answers = rpc.batch([("debug_getRawReceipts", [block_hash]) for block_hash in hashes])
+            except RpcUnreachable:
+                if rpc is self._http:
+                    raise
+                continue  # the socket is not there: what is published may do, and is asked next
+            refusals = [answer for answer in answers if isinstance(answer, RpcError)]
+            if any(refusal.code == _METHOD_NOT_FOUND for refusal in refusals):
+                self._debug.remove(rpc)
+                continue
+            if refusals:
+                raise ChainMoved(f"has no receipts: {refusals[0].message}")
+            return [receipts.from_raw(answer) for answer in answers]
+        return None
+
+    def _single(self, blocks: Sequence[Json]) -> list[list[Receipt]]:
+        hashes = [(tx["hash"], block["hash"]) for block in blocks for tx in block["transactions"]]
+        read: list[Receipt] = []
+        for start in range(0, len(hashes), _RECEIPTS_PER_BATCH):
+            part = hashes[start : start + _RECEIPTS_PER_BATCH]
+            answers = self._http.batch([("eth_getTransactionReceipt", [tx_hash]) for tx_hash, _ in part])
+            for (tx_hash, block_hash), answer in zip(part, answers, strict=True):
+                if isinstance(answer, RpcError):
+                    raise answer
+                receipt = None if answer is None else receipts.from_answer(answer, block_hash)
+                if receipt is None:
+                    raise ChainMoved(f"has no receipt of transaction {tx_hash} in its block")
+                read.append(receipt)
+        rest = iter(read)
+        return [list(itertools.islice(rest, len(block["transactions"]))) for block in blocks]
+
+    def _uncles(self, blocks: Sequence[Json]) -> dict[str, list[Json]]:
+        wanted = [(block["hash"], at) for block in blocks for at in range(len(block["uncles"]))]
+        answers = self._http.batch(
+            [("eth_getUncleByBlockHashAndIndex", [block_hash, quantity(at)]) for block_hash, at in wanted]
+        )
+        uncles: dict[str, list[Json]] = {}
+        for (block_hash, _), answer in zip(wanted, answers, strict=True):
+            uncles.setdefault(block_hash, []).append(_object(answer))
+        return uncles
+
+
+def _object(answer: Any) -> Json:
+    if isinstance(answer, RpcError):
+        raise answer
+    if answer is None:
+        raise ChainMoved("a block is no longer there")
+    if not isinstance(answer, dict):
+        raise Malformed("answered with something that is no block")
+    return answer
+
+
+def _consensus(head: Json) -> str:
+    if from_quantity(head["number"]) == 0:
+        return "not known yet"
+    if is_sealed(head):
+        return "clique"
+    return "pow" if from_quantity(head["difficulty"]) else "none"
+
+
+def _link(answer: Any) -> Link:
+    block = _object(answer)
+    try:
+        return Link(from_quantity(block["number"]), octets(block["hash"]), octets(block["parentHash"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise Malformed(f"a header came malformed ({error!r})") from error

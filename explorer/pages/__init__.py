@@ -1,0 +1,1 @@
+"""The pages: each module answers for one noun, and each answer is one look at one moment of the index."""
