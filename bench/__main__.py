@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from bench import campaign, engines, gas, help, learn, mutation, pow, up
+from bench import campaign, engines, gas, help, index, learn, mutation, pow, up
 from bench.figures import Comparison, last_line, show
 from bench.room import STOPPING, Room, room
 from errors import TestbedError
@@ -23,6 +23,7 @@ _NAMES = {
     "gas": "What the contract's calls cost on Geth, beside the least that any code could use, and peers.",
     "mutation": "How many small faults in the contract its Foundry tests notice (an hour).",
     "learn": "How many updates of the learner a core does, beside the same in C and OpenSpiel's learner.",
+    "index": "How fast the explorer indexes a chain from nothing, beside ethereum-etl (ten minutes).",
     "help": "What `testbed --help` costs beside importing the libraries that print it.",
 }
 _ENGINES = ("docker", "process", "both")
@@ -67,6 +68,8 @@ def _measure(place: Room, chosen: argparse.Namespace) -> list[Comparison]:
         return [gas.measure(place)]
     if chosen.name == "mutation":
         return [mutation.measure(place, chosen.sample, chosen.seed)]
+    if chosen.name == "index":
+        return index.measure(place, chosen.transactions, chosen.starts)
     if chosen.name == "pow":
         return [pow.measure(place, chosen.starts)]
     wanted = engines.engines(chosen.engine, place.report)
@@ -83,11 +86,14 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--json", action="store_true", help="one JSON object as the last line")
     for name in ("up", "campaign"):
         made[name].add_argument("--engine", choices=_ENGINES, help="without it: all that this machine has")
-    for name, starts in (("up", 20), ("pow", 10), ("learn", 10), ("help", 20)):
+    for name, starts in (("up", 20), ("pow", 10), ("learn", 10), ("help", 20), ("index", 3)):
         made[name].add_argument(
             "--starts", type=_at_least(1), default=starts, help=f"how many; {starts} without it"
         )
     made["campaign"].add_argument("--slots", type=_at_least(2), default=30, help="how many; 30 without it")
+    made["index"].add_argument(
+        "--transactions", type=_at_least(1000), default=100_000, help="of each chain; 100,000 without it"
+    )
     made["mutation"].add_argument("--sample", type=_at_least(1), help="how many mutants; without it: all")
     made["mutation"].add_argument("--seed", type=int, default=1, help="of the sample; 1 without it")
     return parser

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from contracts import events as etsc
@@ -31,8 +30,7 @@ class Placed(NamedTuple):
     timestamp: int
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """mE (an edge server's is its stock), Wh, and wei that may be withdrawn."""
 
     coins: int = 0
@@ -44,8 +42,7 @@ class Standing:
     credit: int = 0
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """What an event changed for one account. `readings` are absolute: generated, consumed, deficit."""
 
     account: bytes
@@ -157,8 +154,7 @@ class Books:
         log = placed.log
         for side, move in enumerate(moves_of(event, lowest_price_wei, before)):
             standing = self._standing(move.account)
-            after = replace(
-                standing,
+            after = standing._replace(
                 coins=standing.coins + move.coins,
                 power=standing.power + move.power,
                 offered=standing.offered + move.offered,

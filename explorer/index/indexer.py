@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from chain.heads import heads
 from chain.rpc import HttpRpc
@@ -26,8 +27,11 @@ from explorer.state import State
 
 _POLL_SECONDS = 0.2
 _BLOCKS_PER_BATCH = 50
+_TRANSACTIONS_PER_BATCH = 2000
 _BLOCKS_PER_COMMIT = 100
 _TRANSACTIONS_PER_COMMIT = 4000  # bounds the memory of a catch-up, whatever the size of the blocks
+# Geth works out the senders of a request's blocks one after the other: two requests, two processors.
+_READERS = 2
 _MOVES_UNTIL_TOLD = 4
 
 
@@ -46,7 +50,7 @@ class Indexer:
         self._genesis: bytes | None = None
         self._ended = threading.Event()
         self._sources: dict[Node, Source] = {}
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._ahead = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
         self._lowest_prices: dict[bytes, int] = {}
         self._tip_from: Node | None = None
         self._moves = 0
@@ -193,8 +197,8 @@ class Indexer:
         """Blocks from `first` to `last`, linked by parent hash, in parts of one commit each.
 
         The first part goes on until `at_least_to`, the end of the branch that it replaces, so that a
-        reorganisation never shortens the index below both branches. While a part is written, the next one
-        is read.
+        reorganisation never shortens the index below both branches. While a part is written, the next ones
+        are read.
         """
 
         def link(block: Block, parent: bytes | None) -> bytes:
@@ -204,31 +208,28 @@ class Indexer:
 
         part: list[Block] = []
         transactions = 0
-        waiting = self._ahead.submit(source.blocks, range(first, first + 1))
-        number, batch = first + 1, 4
+        number, batch = first, 1
+        waiting: deque[Future[list[Block]]] = deque()
         try:
-            while True:
-                read = waiting.result()
-                if number <= last:
+            while number <= last or waiting:
+                while number <= last and len(waiting) < _READERS:
                     numbers = range(number, min(last + 1, number + batch))
-                    waiting = self._ahead.submit(source.blocks, numbers)
+                    waiting.append(self._ahead.submit(source.blocks, numbers))
                     number = numbers.stop
-                for block in read:
+                for block in waiting.popleft().result():
                     parent_hash = link(block, parent_hash)
                     part.append(block)
                     transactions += len(block.transactions)
                 done = part[-1].block.number
                 # Small blocks come fifty at a time, blocks of a thousand transactions a few at a time.
                 each = transactions // len(part) + 1
-                batch = max(1, min(_BLOCKS_PER_BATCH, batch * 4, _TRANSACTIONS_PER_COMMIT // each))
+                batch = max(1, min(_BLOCKS_PER_BATCH, batch * 4, _TRANSACTIONS_PER_BATCH // each))
                 enough = len(part) >= _BLOCKS_PER_COMMIT or transactions >= _TRANSACTIONS_PER_COMMIT
                 if done == last or (enough and done >= at_least_to):
                     yield part
                     part, transactions = [], 0
-                if done == last:
-                    return
         finally:
-            wait([waiting])  # the source is one thread's at a time
+            wait(waiting)  # nobody reads on behind the next step's back
 
     def _write(self, database: Database, source: Source, ancestor: int, blocks: list[Block]) -> None:
         contract = self._settings.current.contract or database.contract or _deployed(blocks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -43,19 +44,34 @@ class Chain(NamedTuple):
 
 
 class Source:
-    """Not safe to share between threads."""
+    """Safe to share between threads: each has connections of its own."""
 
     def __init__(self, node: Node) -> None:
         self.url = node.rpc_url
-        self._http = HttpRpc(node.rpc_url, _ANSWER_SECONDS)
+        self._node = node
+        self._own = threading.local()
+        self._all: list[Rpc] = []
         # `debug` is not published: it answers over IPC, or on the address of a node that stands alone.
-        self._debug: list[Rpc] = [self._http]
-        if node.ipc_path is not None:
-            self._debug.insert(0, IpcRpc(node.ipc_path, _ANSWER_SECONDS))
+        self._with_debug = ["http"] if node.ipc_path is None else ["ipc", "http"]
 
     def close(self) -> None:
-        for rpc in {self._http, *self._debug}:
+        for rpc in self._all:
             rpc.close()
+
+    @property
+    def _http(self) -> Rpc:
+        return self._connection("http")
+
+    def _connection(self, way: str) -> Rpc:
+        rpc: Rpc | None = getattr(self._own, way, None)
+        if rpc is None:
+            if way == "ipc" and self._node.ipc_path is not None:
+                rpc = IpcRpc(self._node.ipc_path, _ANSWER_SECONDS)
+            else:
+                rpc = HttpRpc(self.url, _ANSWER_SECONDS)
+            setattr(self._own, way, rpc)
+            self._all.append(rpc)
+        return rpc
 
     def chain(self) -> Chain:
         """Raises ChainMoved, Malformed, RpcError, RpcUnreachable."""
@@ -107,16 +123,17 @@ class Source:
 
     def _raw(self, hashes: Sequence[str]) -> list[list[Receipt]] | None:
         """None where the node keeps `debug` to itself."""
-        for rpc in tuple(self._debug):
+        for way in tuple(self._with_debug):
+            rpc = self._connection(way)
             try:
                 answers = rpc.batch([("debug_getRawReceipts", [block_hash]) for block_hash in hashes])
             except RpcUnreachable:
-                if rpc is self._http:
+                if way == "http":
                     raise
                 continue  # the socket is not there: what is published may do, and is asked next
             refusals = [answer for answer in answers if isinstance(answer, RpcError)]
             if any(refusal.code == _METHOD_NOT_FOUND for refusal in refusals):
-                self._debug.remove(rpc)
+                self._with_debug = [other for other in self._with_debug if other != way]
                 continue
             if refusals:
                 raise ChainMoved(f"has no receipts: {refusals[0].message}")
