@@ -14,7 +14,7 @@ from explorer.config import Node
 from explorer.index import receipts
 from explorer.index.rows import Block, Malformed, Receipt, octets, read_block
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
 _RAW_PER_BATCH = 10
 _RECEIPTS_PER_BATCH = 200
 _METHOD_NOT_FOUND = -32601

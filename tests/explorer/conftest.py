@@ -39,8 +39,8 @@ def make_node() -> Iterator[NodeMaker]:
     with tempfile.TemporaryDirectory(prefix="exn-") as directory:
         nodes: list[GethNode] = []
 
-        def make(block: dict[str, Any] | None = None) -> GethNode:
-            node = GethNode.create(Path(directory) / str(len(nodes)), block or genesis())
+        def make(block: dict[str, Any] | None = None, signer: int = 0) -> GethNode:
+            node = GethNode.create(Path(directory) / str(len(nodes)), block or genesis(), signer)
             nodes.append(node)
             node.start()
             return node

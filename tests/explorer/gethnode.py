@@ -26,11 +26,17 @@ _PATIENCE_SECONDS = 60.0
 _STUCK_SECONDS = 2.0
 
 
+def _key(name: str) -> bytes:
+    return bytes(keccak(text=f"a key for the explorer's tests only: {name}"))
+
+
 def wallet(name: str) -> Wallet:
-    return Wallet(keccak(text=f"a key for the explorer's tests only: {name}"))
+    return Wallet(_key(name))
 
 
-SEALER = wallet("sealer")
+SEALER_KEYS = _key("sealer"), _key("second sealer"), _key("third sealer")
+SEALERS = tuple(map(Wallet, SEALER_KEYS))
+SEALER = SEALERS[0]
 RICH = tuple(wallet(f"rich {index}") for index in range(24))
 
 _NUDGE = RICH[-2]
@@ -52,12 +58,12 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def genesis(period_seconds: int = 0, timestamp: int | None = None) -> dict[str, Any]:
+def genesis(period_seconds: int = 0, timestamp: int | None = None, signers: int = 1) -> dict[str, Any]:
     return genesis_block(
         chain_id=CHAIN_ID,
         timestamp=int(time.time()) if timestamp is None else timestamp,
         allocation_wei={each.address: 10**24 for each in RICH},
-        clique_signers=[SEALER.address],
+        clique_signers=[sealer.address for sealer in SEALERS[:signers]],
         clique_period_seconds=period_seconds,
     )
 
@@ -71,18 +77,18 @@ class GethNode:
     ws: int
     p2p: int
     auth: int
+    sealer: Wallet = SEALER
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def create(cls, directory: Path, block: dict[str, Any]) -> GethNode:
+    def create(cls, directory: Path, block: dict[str, Any], signer: int = 0) -> GethNode:
         (directory / "keystore").mkdir(parents=True)
         (directory / "genesis.json").write_text(json.dumps(block))
         (directory / "password").write_text("sealer")
-        key = bytes(keccak(text="a key for the explorer's tests only: sealer"))
-        keyfile = encrypted(key, "sealer")
+        keyfile = encrypted(SEALER_KEYS[signer], "sealer")
         (directory / "keystore" / "sealer.json").write_text(json.dumps(keyfile))
         http, ws, p2p, auth = free_ports(4)
-        node = cls(directory, http, ws, p2p, auth)
+        node = cls(directory, http, ws, p2p, auth, SEALERS[signer])
         command = [*node._geth(), "init", str(directory / "genesis.json")]
         subprocess.run(command, check=True, capture_output=True)
         return node
@@ -103,7 +109,7 @@ class GethNode:
         command += ["--port", str(self.p2p), "--authrpc.port", str(self.auth), "--maxpeers", "5"]
         command += ["--http", "--http.port", str(self.http), "--ws", "--ws.port", str(self.ws)]
         command += ["--gcmode", "archive", "--syncmode", "full", "--cache", "64", "--verbosity", "3"]
-        command += ["--mine", "--miner.etherbase", SEALER.address, "--unlock", SEALER.address]
+        command += ["--mine", "--miner.etherbase", self.sealer.address, "--unlock", self.sealer.address]
         command += ["--password", str(self.directory / "password"), "--allow-insecure-unlock"]
         with (self.directory / "geth.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -135,6 +141,9 @@ class GethNode:
 
     def head_hash(self) -> str:
         return str(self.ask("eth_getBlockByNumber", "latest", False)["hash"])
+
+    def genesis_hash(self) -> str:
+        return str(self.ask("eth_getBlockByNumber", "0x0", False)["hash"])
 
     def send(self, signer: Wallet, *calls: Call) -> list[str]:
         """Sends the calls in their order and waits until they are mined; the transactions' hashes."""
