@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from bench import campaign, engines, gas, help, index, learn, mutation, pow, up
+from bench import campaign, engines, explorer, gas, help, index, learn, mutation, pow, up
 from bench.figures import Comparison, last_line, show
 from bench.room import STOPPING, Room, room
 from errors import TestbedError
@@ -24,6 +24,7 @@ _NAMES = {
     "mutation": "How many small faults in the contract its Foundry tests notice (an hour).",
     "learn": "How many updates of the learner a core does, beside the same in C and OpenSpiel's learner.",
     "index": "How fast the explorer indexes a chain from nothing, beside ethereum-etl (ten minutes).",
+    "explorer": "How soon its pages answer at 200 requests a second, and lists of a million (15 minutes).",
     "help": "What `testbed --help` costs beside importing the libraries that print it.",
 }
 _ENGINES = ("docker", "process", "both")
@@ -68,6 +69,8 @@ def _measure(place: Room, chosen: argparse.Namespace) -> list[Comparison]:
         return [gas.measure(place)]
     if chosen.name == "mutation":
         return [mutation.measure(place, chosen.sample, chosen.seed)]
+    if chosen.name == "explorer":
+        return explorer.measure(place, chosen.seconds)
     if chosen.name == "index":
         return index.measure(place, chosen.transactions, chosen.starts)
     if chosen.name == "pow":
@@ -93,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     made["campaign"].add_argument("--slots", type=_at_least(2), default=30, help="how many; 30 without it")
     made["index"].add_argument(
         "--transactions", type=_at_least(1000), default=100_000, help="of each chain; 100,000 without it"
+    )
+    made["explorer"].add_argument(
+        "--seconds", type=_at_least(1), default=8, help="of requests for each page; 8 without it"
     )
     made["mutation"].add_argument("--sample", type=_at_least(1), help="how many mutants; without it: all")
     made["mutation"].add_argument("--seed", type=int, default=1, help="of the sample; 1 without it")

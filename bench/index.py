@@ -76,8 +76,8 @@ def _transactions_of(chain: LongChain) -> int:
 def _index(chain: LongChain, folder: Path) -> tuple[float, int]:
     """Seconds from the start of the process until the head is indexed, and the size of the index."""
     begun = time.perf_counter()
-    with explorer(chain, folder) as port:
-        while _health(port).get("indexed") != chain.blocks:
+    with explorer(chain, folder) as (port, _):
+        while health(port).get("indexed") != chain.blocks:
             if time.perf_counter() - begun > _SECONDS:
                 raise EnvironmentFault("the explorer does not reach the head", where=str(folder))
             time.sleep(0.05)
@@ -89,8 +89,8 @@ def _index(chain: LongChain, folder: Path) -> tuple[float, int]:
 
 
 @contextmanager
-def explorer(chain: LongChain, folder: Path) -> Iterator[int]:
-    """An explorer of the chain with an empty index; the port it listens at. Gone after the block."""
+def explorer(chain: LongChain, folder: Path) -> Iterator[tuple[int, int]]:
+    """The port and the process of an explorer of the chain with an empty index; gone after the block."""
     folder.mkdir(parents=True, exist_ok=True)
     port = allocate_ports(["explorer"], [], {})["explorer"]
     config = {
@@ -105,14 +105,14 @@ def explorer(chain: LongChain, folder: Path) -> Iterator[int]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        yield port
+        yield port, process.pid
     finally:
         with uninterrupted():
             process.terminate()
             process.wait()
 
 
-def _health(port: int) -> dict[str, object]:
+def health(port: int) -> dict[str, object]:
     try:
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
             connection.request("GET", "/health")

@@ -46,14 +46,14 @@ def index_process(explorer: Explorer) -> Iterator[tuple[subprocess.Popen[bytes],
 
 
 @pytest.fixture
-def long_chain(make_node: NodeMaker) -> Iterator[GethNode]:
+def long_chain(make_node: NodeMaker) -> GethNode:
     """A few hundred blocks, so that a catch-up is many commits, with a market that is played on."""
     node = make_node(genesis())
     town = Town.found(node)
     town.play([1.0, 2.0, 3.0])
     node.grow(400, RICH[20])
     town.play([2.0, 1.0, 0.5])
-    yield node
+    return node
 
 
 def test_killed_50_times_at_random_points_it_resumes_and_ends_with_the_same_index(

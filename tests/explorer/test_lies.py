@@ -48,7 +48,7 @@ def _other_parents(asked: str, result: Any) -> Any:
 
 
 _BLOCK, _RECEIPT = "eth_getBlockByNumber", "eth_getTransactionReceipt"
-# The node that stands between refuses debug_getRawReceipts, as a published address does: receipts come singly.
+# Through the liar there is no debug_getRawReceipts, as on a published address: receipts come singly.
 LIES: dict[str, tuple[Lie, str]] = {
     "another genesis": (_changed(_BLOCK, hash="0x" + "11" * 32), "another chain"),
     "half an answer": (lambda *_: http(b'[{"jsonrpc":"2.0","id":1,"resu', length=400), "no answer"),
