@@ -1,4 +1,4 @@
-"""`python -m explorer serve --config FILE`: index the chain and serve its pages until told to stop.
+"""`python -m explorer serve --config FILE` or `--rpc URL`: index a chain and serve it until told to stop.
 
 `index` is the part of it that writes the index, which `serve` starts by itself.
 """
@@ -6,102 +6,75 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import socket
 import sys
 from pathlib import Path
-from types import FrameType
 
-import uvicorn
-
-from errors import EnvironmentFault, TestbedError
-from explorer.app import application
-from explorer.config import Config, Settings
-from explorer.index.process import index
-from explorer.state import Bell
-
-
-class _Server(uvicorn.Server):
-    """Ends the open streams first: a browser that listens must not hold up the end."""
-
-    def __init__(self, config: uvicorn.Config, bell: Bell) -> None:
-        super().__init__(config)
-        self._bell = bell
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._bell.close()
-        super().handle_exit(sig, frame)
-
-
-def serve(config_path: Path) -> None:
-    """Raises TestbedError where the configuration, the port or the folder of the index cannot be used."""
-    settings = Settings(config_path)
-    listener = _listen(settings.current)
-    try:
-        settings.current.index.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EnvironmentFault(
-            f"the index cannot be kept there: {error.strerror}", where=str(settings.current.index)
-        ) from error
-    bell = Bell()
-    web = uvicorn.Config(
-        application(config_path, settings, bell),
-        http="httptools",
-        ws="none",
-        loop="uvloop",
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=2,
-    )
-    host, port = listener.getsockname()[:2]
-    print(f"Explorer of {settings.current.name}: http://{_in_url(host)}:{port}", flush=True)
-    # uvicorn raises the signal that ended it once more when all is closed: that is a clean end.
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: sys.exit(0))
-    _Server(web, bell).run(sockets=[listener])
-
-
-def _listen(config: Config) -> socket.socket:
-    family = socket.AF_INET6 if ":" in config.listen else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((config.listen, config.port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise EnvironmentFault(
-            f"cannot listen there: {error.strerror or error}",
-            where=f"{_in_url(config.listen)}:{config.port}",
-            fix="Stop what listens there, or choose another `port`.",
-        ) from error
-    return listener
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+from errors import TestbedError
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m explorer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("serve", help="serve the pages of the chain that FILE describes")
-    command.add_argument("--config", type=Path, required=True, metavar="FILE", help="explorer.json")
+    command = commands.add_parser("serve", help="index a chain and serve its pages")
+    chain = command.add_mutually_exclusive_group(required=True)
+    chain.add_argument("--config", type=Path, metavar="FILE", help="explorer.json, as a testbed writes it")
+    chain.add_argument("--rpc", metavar="URL", help="a node of any chain: its JSON-RPC over HTTP")
+    alone = command.add_argument_group("with --rpc")
+    of_rpc = (
+        alone.add_argument("--ws", metavar="URL", help="its WebSocket, if not at the same address"),
+        alone.add_argument("--ipc", type=Path, metavar="PATH", help="its socket, where `debug` answers"),
+        alone.add_argument("--contract", metavar="ADDRESS", help="an ETSC; without it: found when deployed"),
+        alone.add_argument("--name", metavar="TEXT", help="what the pages call the chain"),
+        alone.add_argument("--listen", metavar="ADDRESS", help="127.0.0.1 unless told otherwise"),
+        alone.add_argument("--port", type=int, metavar="N", help="0, which takes a free one, unless told"),
+        alone.add_argument("--index", type=Path, metavar="DIR", help="where the index is kept"),
+        alone.add_argument("--allow-host", action="append", metavar="NAME", help="what browsers may call it"),
+    )
     command = commands.add_parser("index", help="write the index alone: `serve` starts this")
     command.add_argument("--config", type=Path, required=True, metavar="FILE", help="explorer.json")
     command.add_argument("--tell", type=int, required=True, metavar="FD", help="whom to tell what changes")
     options = parser.parse_args(arguments)
+    if options.command == "serve" and options.config is not None:
+        for option in of_rpc:
+            if getattr(options, option.dest) is not None:
+                parser.error(f"{option.option_strings[0]} goes with --rpc: FILE says it otherwise")
     try:
-        if options.command == "index":
-            index(options.config, options.tell)
-        else:
-            serve(options.config)
+        _run(options)
     except TestbedError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    # Imported here: the process of the index needs nothing of the pages, and they nothing of it.
+    if options.command == "index":
+        from explorer.config import load
+        from explorer.index.lock import sole_writer
+        from explorer.index.process import index
+
+        with sole_writer(load(options.config).index):
+            index(options.config, options.tell)
+    elif options.config is not None:
+        from explorer.server import serve
+
+        serve(options.config)
+    else:
+        from explorer.alone import Alone, serve_alone
+
+        serve_alone(
+            Alone(
+                rpc_url=options.rpc,
+                ws_url=options.ws,
+                ipc_path=options.ipc,
+                contract=options.contract,
+                name=options.name,
+                listen=options.listen or "127.0.0.1",
+                port=options.port or 0,
+                index=options.index,
+                allowed_hosts=tuple(options.allow_host or ()),
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -14,18 +14,40 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
+from explorer.api import etherscan
+from explorer.api.rest import Rest
 from explorer.cache import Cache
 from explorer.config import Settings
 from explorer.guard import Guard
 from explorer.index.process import IndexProcess
 from explorer.index.readers import READERS, Readers
-from explorer.pages import address, block, health, nodes, overview, search, transaction
+from explorer.pages import (
+    accounts,
+    address,
+    audit,
+    block,
+    blocks,
+    campaigns,
+    docs,
+    etsc,
+    exports,
+    forks,
+    health,
+    market,
+    nodes,
+    overview,
+    pending,
+    search,
+    transaction,
+    transactions,
+)
 from explorer.site import Site, site_of
 from explorer.state import Bell, Following, State
 
 _END_SECONDS = 6.0
+_SETTINGS_SECONDS = 0.2
 _GZIP_LEVEL = 3  # half the size of a page in a third of a millisecond; 9 takes ten times as long
 
 
@@ -35,9 +57,14 @@ def application(config: Path, settings: Settings, bell: Bell) -> Starlette:
     state = State(bell.ring)
 
     def heard(following: Following) -> None:
-        if settings.refresh():
-            bell.ring()
         state.replace_with(lambda _: following)
+
+    async def follow_settings() -> None:
+        while True:
+            problem = settings.problem
+            if settings.refresh() or settings.problem != problem:
+                bell.ring()
+            await asyncio.sleep(_SETTINGS_SECONDS)
 
     process = IndexProcess(config, readers, heard)
 
@@ -47,20 +74,42 @@ def application(config: Path, settings: Settings, bell: Bell) -> Starlette:
         anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
         bell.attach(asyncio.get_running_loop())
         process.start()
+        following_settings = asyncio.create_task(follow_settings())
         yield
+        following_settings.cancel()
         bell.close()
         await anyio.to_thread.run_sync(process.stop)
         await anyio.to_thread.run_sync(process.join, _END_SECONDS)
         readers.close()
 
+    site = Site(settings, readers, bell, state)
+    rest = Rest(site)
     app = Starlette(
         routes=[
             Route("/", overview.overview),
+            Route("/blocks", blocks.blocks),
             Route("/block/{block}", block.block),
+            Route("/txs", transactions.transactions),
             Route("/tx/{tx}", transaction.transaction),
+            Route("/accounts", accounts.accounts),
             Route("/address/{address}", address.address),
+            Route("/token/{address}", address.token),
+            Route("/pending", pending.pending),
+            Route("/forks", forks.forks),
+            Route("/audit", audit.audit),
+            Route("/campaigns", campaigns.campaigns),
+            Route("/address/{address}/statement.csv", exports.statement),
+            Route("/export", exports.overview),
+            Route("/export/{table}.csv", exports.table),
+            Route("/etsc", etsc.contract),
+            Route("/etsc/source", etsc.source),
+            Route("/market", market.market),
             Route("/nodes", nodes.nodes),
             Route("/search", search.search),
+            Route("/docs", docs.docs),
+            Route("/api", etherscan.api, methods=["GET", "POST"]),
+            Route("/v2/api", etherscan.api, methods=["GET", "POST"]),
+            Mount("/rest", rest),
             Route("/health", health.health),
             Route("/events", events),
             Route("/static/{name}", static),
@@ -73,7 +122,8 @@ def application(config: Path, settings: Settings, bell: Bell) -> Starlette:
         exception_handlers={404: health.missing},
         lifespan=lifespan,
     )
-    app.state.site = Site(settings, readers, bell, state)
+    app.state.site = site
+    app.state.rest = rest
     return app
 
 

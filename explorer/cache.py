@@ -16,7 +16,9 @@ from explorer.state import Bell
 
 _KEPT = 256
 _LARGEST_BYTES = 256 * 1024
-_NEVER = ("/events", "/static/", "/export/")
+_NEVER = ("/events", "/static/")
+# Files of whatever length: nobody must wait for how fast somebody else reads one.
+_STREAMED = ".csv"
 
 
 @dataclass
@@ -37,7 +39,12 @@ class Cache:
         self._answers: OrderedDict[tuple[str, bytes, bool], _Answer] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"].startswith(_NEVER):
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "GET"
+            or scope["path"].startswith(_NEVER)
+            or scope["path"].endswith(_STREAMED)
+        ):
             await self._app(scope, receive, send)
             return
         encodings = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
@@ -66,9 +73,16 @@ class Cache:
 
         try:
             await self._app(scope, receive, send_and_keep)
-            status = answer.messages[0].get("status", 500) if answer.messages else 500
-            answer.whole = answer.size <= _LARGEST_BYTES and status < 500
+            answer.whole = answer.size <= _LARGEST_BYTES and _may_be_kept(answer.messages)
         finally:
             answer.done.set()
             if not answer.whole and self._answers.get(key) is answer:
                 del self._answers[key]
+
+
+def _may_be_kept(messages: list[Message]) -> bool:
+    """Not a failure, and not what says with `Vary: *` that the next answer may be another one."""
+    if not messages:
+        return False
+    varies = (value for name, value in messages[0].get("headers", []) if name == b"vary")
+    return messages[0].get("status", 500) < 500 and not any(value.startswith(b"*") for value in varies)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -59,8 +59,23 @@ _KINDS = {
     "unit_power_price": "unit_power_price",
     "slot": "slot",
     "user_name": "text",
+    # Of what the contract answers.
+    "coins": "elecoins",
+    "power": "energy",
+    "offered": "energy",
+    "generation_allowance": "energy",
+    "consumption_allowance": "energy",
+    "buy_back_price": "price",
+    "price_for": "price",
+    "credit": "ether",
+    "reserve": "ether",
 }
-_KINDS_OF = {("Withdrawn", "amount"): "ether", ("relayReading", "deadline"): "moment"}
+_KINDS_OF = {
+    ("Withdrawn", "amount"): "ether",
+    ("relayReading", "deadline"): "moment",
+    ("user", "name"): "text",
+}
+_NOBODY = bytes(20)
 
 
 @dataclass(frozen=True)
@@ -123,6 +138,12 @@ def decode_call(data: bytes) -> Decoded | None:
     return None if function is None else _decode_inputs(function["name"], function["inputs"], data[4:])
 
 
+def function_of(data: bytes) -> str | None:
+    """The name of the function that the input of a transaction calls, whatever its arguments are."""
+    function = _functions().get(data[:4])
+    return None if function is None else str(function["name"])
+
+
 def decode_deployment(data: bytes) -> Decoded | None:
     """The arguments of the constructor; None where the code is not that of ETSC."""
     from contracts.artifact import ARTIFACT
@@ -131,6 +152,31 @@ def decode_deployment(data: bytes) -> Decoded | None:
         return None
     constructor = next(entry for entry in ARTIFACT.abi if entry["type"] == "constructor")
     return _decode_inputs("constructor", constructor["inputs"], data[len(ARTIFACT.bytecode) :])
+
+
+def decode_result(function: str, data: bytes) -> Decoded | None:
+    """What a view function of ETSC answered; None where it is not what the interface says."""
+    from contracts.artifact import ARTIFACT
+
+    # A single value without a name has that of the function.
+    outputs = [
+        {**output, "name": output["name"] or function} for output in ARTIFACT.functions[function]["outputs"]
+    ]
+    decoded = _decode_inputs(function, outputs, data)
+    if decoded is None:
+        return None
+    return Decoded(
+        function,
+        tuple(
+            Field(field.name, "text", "nobody") if field.value == _NOBODY else field
+            for field in decoded.fields
+        ),
+    )
+
+
+def fields_of_error(name: str, values: Mapping[str, Any]) -> tuple[Field, ...]:
+    """What an error of ETSC tells, by the names that the interface gives it."""
+    return tuple(_field(name, _snake(key), value) for key, value in values.items())
 
 
 def topic_of(event: str) -> bytes:

@@ -42,7 +42,8 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
+                # Another message: this one may be kept, and sent again.
+                message = {**message, "headers": [*message.get("headers", []), *_HEADERS]}
             await send(message)
 
         names = [value.decode("latin-1") for key, value in scope["headers"] if key == b"host"]

@@ -37,9 +37,10 @@ def tip(connection: Connection) -> Row | None:
     return _first(connection, "SELECT * FROM blocks WHERE canonical ORDER BY number DESC LIMIT 1")
 
 
-def latest_blocks(connection: Connection, limit: int) -> list[Row]:
+def latest_blocks(connection: Connection, limit: int, before: int = 2**62) -> list[Row]:
+    """The newest of those below the height `before`."""
     return connection.execute(
-        "SELECT * FROM blocks WHERE canonical ORDER BY number DESC LIMIT ?", (limit,)
+        "SELECT * FROM blocks WHERE canonical AND number < ? ORDER BY number DESC LIMIT ?", (before, limit)
     ).fetchall()
 
 
@@ -71,14 +72,19 @@ def block_interval_seconds(connection: Connection, blocks: int = 20) -> float | 
 def newest_reorganisation(connection: Connection) -> Row | None:
     return _first(
         connection,
-        "SELECT *, (SELECT count(*) FROM reorganisations) AS total "
-        "FROM reorganisations ORDER BY id DESC LIMIT 1",
+        # None is ever deleted, so that the newest id says how many there were.
+        "SELECT *, id AS total FROM reorganisations ORDER BY id DESC LIMIT 1",
     )
 
 
-def latest_transactions(connection: Connection, limit: int) -> list[Row]:
+def latest_transactions(
+    connection: Connection, limit: int, before: tuple[int, int] | None = None
+) -> list[Row]:
+    """The newest of those older than the place (number, position)."""
     return connection.execute(
-        _TRANSACTIONS + "WHERE b.canonical ORDER BY t.number DESC, t.position DESC LIMIT ?", (limit,)
+        _TRANSACTIONS + "WHERE b.canonical AND (t.number, t.position) < (?, ?) "
+        "ORDER BY t.number DESC, t.position DESC LIMIT ?",
+        (*(before or (2**62, 0)), limit),
     ).fetchall()
 
 
@@ -96,11 +102,82 @@ def inclusions(connection: Connection, tx_hash: bytes) -> list[Row]:
     ).fetchall()
 
 
-def logs_in(connection: Connection, block_id: int, position: int) -> list[Row]:
+def logs_in(connection: Connection, block_id: int, position: int, limit: int = -1) -> list[Row]:
+    """The first events of a transaction, in their order; all of them with -1."""
     return connection.execute(
-        _LOGS + "WHERE l.id BETWEEN ?1 << 20 AND (?1 << 20) + 0xfffff AND l.position = ?2 ORDER BY l.id",
-        (block_id, position),
+        _LOGS + "WHERE l.id BETWEEN ?1 << 20 AND (?1 << 20) + 0xfffff AND l.position = ?2 "
+        "ORDER BY l.id LIMIT ?3",
+        (block_id, position, limit),
     ).fetchall()
+
+
+def number_of_logs_in(connection: Connection, block_id: int, position: int) -> int:
+    row = _first(
+        connection,
+        "SELECT count(*) AS count FROM logs "
+        "WHERE id BETWEEN ?1 << 20 AND (?1 << 20) + 0xfffff AND position = ?2",
+        (block_id, position),
+    )
+    return 0 if row is None else int(row["count"])
+
+
+def uncles_in(connection: Connection, block_id: int) -> list[Row]:
+    return connection.execute(
+        "SELECT * FROM uncles WHERE block_id = ? ORDER BY position", (block_id,)
+    ).fetchall()
+
+
+def uncles_of_hash(connection: Connection, block_hash: bytes) -> list[Row]:
+    """The block of this hash as each block that includes it as an uncle names it, the canonical one first."""
+    return connection.execute(
+        "SELECT u.*, b.hash AS block_hash, b.number AS block_number, b.canonical FROM uncles u "
+        "JOIN blocks b ON b.id = u.block_id WHERE u.hash = ? ORDER BY b.canonical DESC, b.id DESC",
+        (block_hash,),
+    ).fetchall()
+
+
+def tally(connection: Connection, kind: str, account: bytes = b"") -> int:
+    """How often, see the table."""
+    row = _first(connection, "SELECT count FROM tallies WHERE kind = ? AND address = ?", (kind, account))
+    return 0 if row is None else int(row["count"])
+
+
+def sent_with(connection: Connection, sender: bytes, nonce: int) -> Row | None:
+    """The canonical transaction of a sender with this nonce.
+
+    Nonces rise along the chain: the last height from which on all nonces are larger is found by halving.
+    """
+
+    def next_nonce(number: int) -> int:
+        row = _first(
+            connection,
+            "SELECT t.nonce FROM transactions t JOIN blocks b ON b.id = t.id >> 20 "
+            "WHERE t.sender = ? AND t.number >= ? AND b.canonical ORDER BY t.number, t.position LIMIT 1",
+            (sender, number),
+        )
+        return 2**63 if row is None else int(row["nonce"])
+
+    newest = tip(connection)
+    if newest is None or next_nonce(0) > nonce:
+        return None
+    low, high = 0, int(newest["number"]) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if next_nonce(middle) <= nonce else (low, middle)
+    return _first(
+        connection,
+        _TRANSACTIONS + "WHERE t.sender = ? AND t.number = ? AND t.nonce = ? AND b.canonical",
+        (sender, low, nonce),
+    )
+
+
+def newest_sent(connection: Connection, sender: bytes) -> Row | None:
+    """The newest canonical transaction of a sender."""
+    return _first(
+        connection,
+        _TRANSACTIONS + "WHERE t.sender = ? AND b.canonical ORDER BY t.number DESC, t.position DESC LIMIT 1",
+        (sender,),
+    )
 
 
 def transactions_of(
@@ -120,43 +197,44 @@ def transactions_of(
     ).fetchall()
 
 
-def events_of(connection: Connection, contract: bytes, account: bytes, limit: int) -> list[Row]:
-    """The newest events of the contract that name the account in one of their topics."""
-    arms = " UNION ".join(
-        f"SELECT * FROM (SELECT l.rowid AS row FROM logs l JOIN blocks b ON b.id = l.id >> 20 "
-        f"WHERE l.topic{index} = :topic AND l.address = :contract AND b.canonical "
-        f"ORDER BY l.number DESC, l.log_index DESC LIMIT :limit)"
-        for index in (1, 2, 3)
-    )
+def events_named(connection: Connection, contract: bytes, topic0: bytes, limit: int) -> list[Row]:
+    """The newest events of one name."""
     return connection.execute(
-        _LOGS + f"WHERE l.rowid IN ({arms}) ORDER BY l.number DESC, l.log_index DESC LIMIT :limit",
-        {"topic": account.rjust(32, b"\0"), "contract": contract, "limit": limit},
+        # The plus keeps the index of the contract's events away: a rare one is found by its name.
+        _LOGS + "WHERE +l.address = ? AND l.topic0 = ? AND b.canonical "
+        "ORDER BY l.number DESC, l.log_index DESC LIMIT ?",
+        (contract, topic0, limit),
     ).fetchall()
 
 
-def events_from(connection: Connection, contract: bytes, limit: int) -> list[Row]:
-    """The newest events of the contract, whatever they are."""
-    return connection.execute(
-        _LOGS + "WHERE l.address = ? AND b.canonical ORDER BY l.number DESC, l.log_index DESC LIMIT ?",
-        (contract, limit),
-    ).fetchall()
-
-
-def events_named(
+def events_before(
     connection: Connection,
     contract: bytes,
-    topic0: bytes,
+    topic0: bytes | None,
     limit: int,
-    topic1: bytes | None = None,
-    topic2: bytes | None = None,
+    before: tuple[int, int] | None,
 ) -> list[Row]:
-    """The newest events of one name, or those whose first or second indexed field is `topic1`, `topic2`."""
-    where = "l.address = ? AND l.topic0 = ? AND b.canonical"
-    values: list[object] = [contract, topic0]
-    for name, topic in (("topic1", topic1), ("topic2", topic2)):
-        if topic is not None:
-            where += f" AND l.{name} = ?"
-            values.append(topic)
+    """The contract's newest events (of one name: topic0) older than the place (number, log_index)."""
+    number, log_index = before or (2**62, 0)
+    named = "" if topic0 is None else "AND l.topic0 = :topic0 "
     return connection.execute(
-        _LOGS + f"WHERE {where} ORDER BY l.number DESC, l.log_index DESC LIMIT ?", (*values, limit)
+        _LOGS + f"WHERE l.address = :contract {named}AND b.canonical "
+        "AND (l.number, l.log_index) < (:number, :log_index) "
+        "ORDER BY l.number DESC, l.log_index DESC LIMIT :limit",
+        {
+            "contract": contract,
+            "topic0": topic0,
+            "number": number,
+            "log_index": log_index,
+            "limit": limit,
+        },
     ).fetchall()
+
+
+def creation_of(connection: Connection, account: bytes) -> Row | None:
+    """The transaction that created it, canonical; None for an account that no transaction created."""
+    return _first(
+        connection,
+        _TRANSACTIONS + "WHERE t.created = ? AND b.canonical AND t.status = 1",
+        (account,),
+    )

@@ -13,23 +13,18 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from explorer import words
+from explorer import links, words
 from explorer.asking import Asking
 from explorer.config import Config, Settings
 from explorer.index.readers import Readers
 from explorer.index.rows import octets
+from explorer.links import Links
+from explorer.names import Named, Names
 from explorer.state import Bell, Following, State
+from explorer.trace import Traces
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-
-@dataclass(frozen=True)
-class Named:
-    """What an address is called; the name is somebody else's text, cleaned but not escaped."""
-
-    name: str
-    role: str
 
 
 @dataclass
@@ -43,8 +38,10 @@ class Site:
     assets: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     templates: jinja2.Environment = field(init=False)
     asking: Asking = field(init=False)
+    traces: Traces = field(default_factory=Traces)
     _registered: dict[bytes, Named] = field(default_factory=dict)
     _registered_in: tuple[object, ...] = ()
+    _names: Names | None = None
 
     def __post_init__(self) -> None:
         self.asking = Asking(self.settings)
@@ -60,6 +57,8 @@ class Site:
             auto_reload=False,
         )
         self.templates.globals["asset"] = self._asset_url
+        self.templates.globals["links"] = links
+        self.templates.globals["accounts_linked"] = Links(self.names_now)
         self.templates.filters.update(_FILTERS)
 
     @property
@@ -69,6 +68,10 @@ class Site:
     @property
     def following(self) -> Following:
         return self.state.following
+
+    @property
+    def consensus(self) -> str | None:
+        return self.config.consensus or self.following.consensus
 
     @property
     def contract(self) -> bytes | None:
@@ -89,27 +92,23 @@ class Site:
 
     def name_of(self, address: bytes | None) -> Named | None:
         """What the configuration calls it, else what it was registered as in ETSC."""
-        config = self.config
-        if address is None:
-            return None
-        if address == self.contract:
-            return Named("ETSC", "contract")
-        if (account := config.by_address.get(address)) is not None:
-            return Named(words.cleaned(account.name), words.cleaned(account.role))
-        if (node := config.by_sealer.get(address)) is not None:
-            return Named(words.cleaned(node.name), "sealer")
-        registered = self._registered.get(address)
-        return registered if registered is None or registered.name else Named(registered.role, "")
+        return None if address is None else self.names_now().of(address)
 
     def address_named(self, wanted: str) -> bytes | None:
         """The account of that name, in whatever case."""
         name = wanted.casefold()
-        if name == "etsc":
-            return self.contract
-        named = [(account.name, account.address) for account in self.config.accounts]
-        named += [(node.name, node.sealer) for node in self.config.nodes if node.sealer is not None]
-        named += [(each.name, address) for address, each in self._registered.items()]
-        return next((address for text, address in named if words.cleaned(text).casefold() == name), None)
+        return next((address for text, address in self.names_now().all() if text.casefold() == name), None)
+
+    def names_now(self) -> Names:
+        names, config, contract = self._names, self.config, self.contract
+        if (
+            names is None
+            or names.config is not config
+            or names.registered is not self._registered
+            or names.contract != contract
+        ):
+            names = self._names = Names(config, contract, self._registered)
+        return names
 
     def _asset_url(self, name: str) -> str:
         digest = hashlib.sha256(self.assets[name][0]).hexdigest()[:12]
@@ -120,7 +119,7 @@ class Site:
         html = self.templates.get_template(template).render(
             config=self.config,
             contract=self.contract,
-            consensus=self.config.consensus or following.consensus or "not known yet",
+            consensus=self.consensus or "not known yet",
             following=following,
             notices=[*following.notices, *([problem] if problem else [])],
             name_of=self.name_of,
@@ -128,9 +127,9 @@ class Site:
         )
         return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
 
-    def missing(self, kind: str, wanted: str, hint: str = "") -> Response:
-        """A page that says what was looked for and not found."""
-        return self.page("missing.html.j2", 404, kind=kind, wanted=words.cleaned(wanted, 200), hint=hint)
+    def missing(self, kind: str, wanted: str, hint: str = "", status: int = 404) -> Response:
+        """A page that says what was looked for and not found; or, with 400, that it can be none."""
+        return self.page("missing.html.j2", status, kind=kind, wanted=words.cleaned(wanted, 200), hint=hint)
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from explorer import queries
 from explorer.config import Config
 from explorer.etsc import Decoded, decode_event, topic_of
+from explorer.index.books import LOG_BITS
 from explorer.queries import Connection, Row
 from explorer.words import hexed
 
 _TRADES = 8
-_EVENTS_PER_SLOT = 1000
+# How far back an edge server's last posting is looked for: each posts about once a slot.
+_POSTINGS = 200
 _WORD = 32
 
 
@@ -95,28 +96,21 @@ def market(connection: Connection, contract: bytes | None, config: Config) -> Ma
     """None before ETSC has opened its first slot."""
     if contract is None:
         return None
-    opened = events(queries.events_named(connection, contract, topic_of("SlotOpened"), 1))
-    if not opened:
+    opened = connection.execute(
+        "SELECT s.*, p.price_wei FROM (SELECT * FROM slots ORDER BY slot DESC LIMIT 1) s "
+        "JOIN prices p ON p.slot = s.slot AND p.edge_server = s.seller AND p.prosumer = x''"
+    ).fetchone()
+    if opened is None:
         return None
-    slot, seller = int(opened[0].decoded["slot"]), opened[0].decoded["seller"]
-    # In a slot that somebody else opened for it, the seller may still post a price.
-    posted = queries.events_named(
-        connection,
-        contract,
-        topic_of("PricePosted"),
-        1,
-        slot.to_bytes(_WORD, "big"),
-        seller.rjust(_WORD, b"\0"),
-    )
-    price = (events(posted) or opened)[0].decoded["price"]
-    bought = {number: _bought(connection, contract, number) for number in (slot - 1, slot)}
+    slot = int(opened["slot"])
+    bought = {number: _bought(connection, number) for number in (slot - 1, slot)}
     prosumers = [account.address for account in config.accounts if account.role == "prosumer"]
     others = [buyer for counts in bought.values() for buyer in counts if buyer not in prosumers]
     return Market(
         slot=slot,
-        price_wei_per_mE=int(price),
-        seller=seller,
-        opened_at=opened[0].number,
+        price_wei_per_mE=int(opened["price_wei"]),
+        seller=opened["seller"],
+        opened_at=opened["number"],
         demands=tuple(
             Demand(account, bought[slot - 1].get(account), bought[slot].get(account))
             for account in (*prosumers, *dict.fromkeys(others))
@@ -139,28 +133,25 @@ def standing(connection: Connection, contract: bytes) -> Standing | None:
 
 
 def own_prices(connection: Connection, contract: bytes, edge_server: bytes) -> tuple[OwnPrice, ...]:
-    """Single prosumers' prices that an edge server asks now; whoever is not among them pays its price for
-    everybody. All of an earlier posting are void."""
+    """Single prosumers' prices that an edge server asks now, as it posted them; whoever is not among them
+    pays its price for everybody. All of an earlier posting are void."""
     server = edge_server.rjust(_WORD, b"\0")
-    posted = queries.events_named(connection, contract, topic_of("PricePosted"), 1, topic2=server)
-    if not posted:
+    newest = queries.events_named(connection, contract, topic_of("PricePosted"), _POSTINGS)
+    posted = next((log for log in newest if log["topic2"] == server), None)
+    if posted is None:
         return ()
-    slot = posted[0]["topic1"]
-    named = queries.events_named(
-        connection, contract, topic_of("ProsumerPricePosted"), _EVENTS_PER_SLOT, slot, server
+    return tuple(
+        OwnPrice(event.decoded["prosumer"], int(event.decoded["price"]))
+        for event in events(queries.logs_in(connection, posted["id"] >> LOG_BITS, posted["position"]))
+        if event.decoded.name == "ProsumerPricePosted"
     )
-    # The newest come first: where a prosumer was named twice, what was said last counts.
-    prices: dict[bytes, int] = {}
-    for event in events(named):
-        prices.setdefault(event.decoded["prosumer"], int(event.decoded["price"]))
-    return tuple(OwnPrice(prosumer, price) for prosumer, price in reversed(prices.items()))
 
 
-def _bought(connection: Connection, contract: bytes, slot: int) -> Counter[bytes]:
+def _bought(connection: Connection, slot: int) -> dict[bytes, int]:
     """mE per buyer; a purchase of nothing counts as one of 0."""
-    counts: Counter[bytes] = Counter()
-    topic = slot.to_bytes(_WORD, "big")
-    logs = queries.events_named(connection, contract, topic_of("Purchased"), _EVENTS_PER_SLOT, topic)
-    for event in events(logs):
-        counts[event.decoded["buyer"]] += int(event.decoded["amount"])
-    return counts
+    rows = connection.execute(
+        "SELECT account, sum(coins) AS coins FROM entries WHERE slot = ? AND kind = 'bought' "
+        "GROUP BY account ORDER BY min(id)",
+        (slot,),
+    )
+    return {row["account"]: row["coins"] for row in rows}

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from errors import TestbedError, UsageError
 from orchestrator.experiment_cli import experiment_app
+from orchestrator.explorer_cli import explorer_app
 from orchestrator.game_cli import epilog, game_app
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ contract_app = typer.Typer(help="The trading contract ETSC: its build and its ch
 app.add_typer(images_app, name="images")
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(contract_app, name="contract")
+app.add_typer(explorer_app, name="explorer")
 app.add_typer(game_app)
 app.add_typer(experiment_app)
 

@@ -57,11 +57,11 @@ def write_explorer_config(testbed: Testbed, contract: str) -> None:
     listen, port = explorer_listen(testbed.state)
     content = {
         "name": plan.name,
-        "chain_id": plan.chain_id,
         "consensus": plan.consensus,
         "listen": listen,
         "port": port,
-        "database": str(plan.directory / "explorer" / "index.sqlite"),
+        "index": str(plan.explorer_index),
+        "campaigns": str(plan.campaigns),
         "contract": contract,
         "genesis_hash": testbed.state.genesis_hash,
         "allowed_hosts": [],
@@ -70,6 +70,7 @@ def write_explorer_config(testbed: Testbed, contract: str) -> None:
             {"address": each.address, "name": each.name, "role": each.role} for each in people.market
         ],
     }
+    plan.campaigns.mkdir(parents=True, exist_ok=True)  # before the first campaign: the explorer looks into it
     path = plan.directory / "explorer" / "explorer.json"
     text = json.dumps(content, indent=1)
     if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -33,7 +33,8 @@ _OWN_PYTHON = f"elecoin-testbed/python:{_PYTHON}"
 _DEBIAN = "bookworm"  # its Python is 3.11
 _GLIBC_MINOR = 36  # Debian 12's
 _PACKAGES = ("errors", "chain", "contracts", "market", "learning", "bots", "explorer")
-_NOT_SHIPPED = frozenset({"__pycache__", "node_modules", "src", "test"})
+# The explorer shows the contract's sources (contracts/src); nobody runs its tests there.
+_NOT_SHIPPED = frozenset({"__pycache__", "node_modules", "test"})
 _FOLDERS = Path(__file__).resolve().parent.parent / "compose"
 
 _ASK_SECONDS = 20.0

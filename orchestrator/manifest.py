@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chain.depth import CONFIRMATIONS
 from errors import TestbedError
 from errors.files import write_atomic
 from market.daily import in_slot
@@ -19,9 +20,6 @@ from orchestrator.existing import Testbed
 from orchestrator.participants import slot_generation_Wh
 from orchestrator.strategy import Strategy
 from orchestrator.terms import terms_of
-
-# Blocks that a transaction needs on top of it before utilities and audits count it.
-CONFIRMATIONS = {"clique": 3, "pow": 6}
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def new_campaign(
     state.campaigns += 1
     store.save(state)
     campaign_id = f"{state.campaigns:04d}"
-    directory = testbed.plan.directory / "campaigns" / campaign_id
+    directory = testbed.plan.campaigns / campaign_id
     return Campaign(
         id=campaign_id,
         order=order,

@@ -96,6 +96,16 @@ class Plan:
     services: tuple[Service, ...]
     explorer_url: str
 
+    @property
+    def explorer_index(self) -> Path:
+        """The folder of the explorer's index: a file for each chain."""
+        return self.directory / "explorer" / "index"
+
+    @property
+    def campaigns(self) -> Path:
+        """The folder of the campaigns' reports."""
+        return self.directory / "campaigns"
+
     def with_services(self, extra: Sequence[Service]) -> Plan:
         return replace(self, services=(*self.services, *extra))
 
@@ -235,7 +245,11 @@ def _explorer_service(state: State, directory: Path) -> Service:
         role="explorer",
         program="python",
         arguments=("-m", "explorer", "serve", "--config", str(directory / "explorer" / "explorer.json")),
-        mounts=(Mount(directory / "explorer", True), Mount(directory / "ipc", False)),
+        mounts=(
+            Mount(directory / "explorer", True),
+            Mount(directory / "ipc", False),
+            Mount(directory / "campaigns", False),
+        ),
         host=None if state.subnet is None else str(IPv4Network(state.subnet)[_EXPLORER_ADDRESS]),
         inner_port=port,
         published_port=state.ports["explorer"],

@@ -25,6 +25,7 @@ from market.presets import PRESETS, preset
 from orchestrator.campaign import Summary, run_campaign
 from orchestrator.config import Config, load_config
 from orchestrator.existing import Testbed, open_testbed
+from orchestrator.explorer_index import check_index, rebuild_index
 from orchestrator.manifest import Order
 from orchestrator.report import load_report
 from orchestrator.status import Status, status_of
@@ -45,6 +46,7 @@ __all__ = [
     "Summary",
     "Testbed",
     "TestbedError",
+    "check_index",
     "destroy",
     "down",
     "exact",
@@ -55,6 +57,7 @@ __all__ = [
     "open_testbed",
     "preset",
     "read_data",
+    "rebuild_index",
     "run_campaign",
     "run_experiments",
     "save_policy",

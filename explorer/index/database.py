@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 from explorer.index.books import LOG_BITS, Books, Placed
@@ -55,17 +56,15 @@ class Database:
         self.notices: list[str] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = _open(path)
+            version = _version(path)
+        except sqlite3.OperationalError:  # a full disk, no permission: not the file's fault
+            raise
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # a full disk, no permission
-                raise
             self._set_aside(f"it cannot be read ({error})")
-            self._connection = _open(path)
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
-            self._connection.close()
-            self._set_aside(f"it was written by another version of the explorer (schema {version})")
-            self._connection = _open(path)
+        else:
+            if version not in (None, SCHEMA_VERSION):
+                self._set_aside(f"it was written by another version of the explorer (schema {version})")
+        self._connection = _open(path)
         self._books = Books(self._connection)
 
     def close(self) -> None:
@@ -228,13 +227,32 @@ class Database:
         )
 
     def _set_aside(self, why: str) -> None:
-        number = 1
-        while (aside := self.path.with_name(f"{self.path.stem}.aside-{number}{self.path.suffix}")).exists():
-            number += 1
-        for suffix in ("-wal", "-shm", ""):
-            if (part := self.path.with_name(self.path.name + suffix)).exists():
-                part.rename(aside.with_name(aside.name + suffix))
-        self.notices.append(f"The former index was set aside as {aside.name}: {why}.")
+        self.notices.append(f"The former index was set aside as {set_aside(self.path).name}: {why}.")
+
+
+def set_aside(path: Path) -> Path:
+    """Give the index another name, which is returned. Nobody may have it open."""
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path)) as connection:
+        # So that all of it is in one file, and one renaming is all that is done.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.aside-{number}{path.suffix}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):
+        if (part := path.with_name(path.name + suffix)).exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _version(path: Path) -> int | None:
+    """Of the schema; None where there is nothing yet, or nothing but an empty database."""
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+            return None
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
 
 
 def _open(path: Path) -> sqlite3.Connection:

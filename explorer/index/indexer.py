@@ -120,6 +120,7 @@ class Indexer:
         while more and not self._ended.is_set():
             chain = source.chain()
             database = self._database_of(source, chain.genesis.hash)
+            self._keep_books_of(self._settings.current.contract, database, source)
             more = self._advance(database, source, node, chain.head)
             tip = database.tip()
             self._state.update(
@@ -233,18 +234,21 @@ class Indexer:
 
     def _write(self, database: Database, source: Source, ancestor: int, blocks: list[Block]) -> None:
         contract = self._settings.current.contract or database.contract or _deployed(blocks)
+        self._keep_books_of(contract, database, source)
+        database.write(ancestor, blocks, lambda: self._lowest_price(contract, source))
 
-        def lowest_price() -> int:
-            assert contract is not None  # only its events make the books ask
-            if contract not in self._lowest_prices:
-                with HttpRpc(source.url) as rpc:
-                    terms = rpc.fetch(Etsc("0x" + contract.hex()).terms())
-                self._lowest_prices[contract] = terms.min_unit_price
-            return self._lowest_prices[contract]
-
+    def _keep_books_of(self, contract: bytes | None, database: Database, source: Source) -> None:
         if contract is not None and contract != database.contract:
-            database.set_contract(contract, lowest_price)
-        database.write(ancestor, blocks, lowest_price)
+            database.set_contract(contract, lambda: self._lowest_price(contract, source))
+
+    def _lowest_price(self, contract: bytes | None, source: Source) -> int:
+        """Of the contract's terms, which never change."""
+        assert contract is not None  # only its events make the books ask
+        if contract not in self._lowest_prices:
+            with HttpRpc(source.url) as rpc:
+                terms = rpc.fetch(Etsc("0x" + contract.hex()).terms())
+            self._lowest_prices[contract] = terms.min_unit_price
+        return self._lowest_prices[contract]
 
 
 def _deployed(blocks: list[Block]) -> bytes | None:

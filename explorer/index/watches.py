@@ -135,13 +135,11 @@ class Watches:
         for node, watch in running.items():
             if node not in nodes:
                 watch.stop()
-        watches = []
-        for node in nodes:
-            if node not in running:
-                running[node] = _Watch(node, self._changed)
-                running[node].start()
-            watches.append(running[node])
-        self._watches = watches
+        started = {node: _Watch(node, self._changed) for node in nodes if node not in running}
+        # Before they run: what one of them says first must not be lost.
+        self._watches = [running.get(node) or started[node] for node in nodes]
+        for watch in started.values():
+            watch.start()
 
     def seen(self) -> tuple[NodeState, ...]:
         return tuple(watch.seen for watch in self._watches)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from explorer import queries
+from explorer import node_map, queries
 from explorer.site import site_of
 from explorer.state import NodeState, Peer
 
@@ -49,4 +49,11 @@ def nodes(request: Request) -> Response:
                     else tuple(Link(peer, by_id.get(peer.enode_id)) for peer in seen.peers),
                 )
             )
-    return site.page("nodes.html.j2", nodes=rows, answering=sum(row.seen.problem is None for row in rows))
+    return site.page(
+        "nodes.html.j2",
+        nodes=rows,
+        answering=sum(row.seen.problem is None for row in rows),
+        map=node_map.node_map(everyone),
+        frame=node_map,
+        astray={row.seen.node.name for row in rows if row.same_branch is False},
+    )

@@ -14,7 +14,10 @@ _LATEST = 12
 
 def overview(request: Request) -> Response:
     site = site_of(request)
+    following = site.following
+    followed = next((seen for seen in following.nodes if seen.node.rpc_url == following.rpc_url), None)
     with site.readers.reading() as index:
+        site.learn_names(index)
         tip = queries.tip(index)
         transactions = queries.latest_transactions(index, _LATEST)
         return site.page(
@@ -22,6 +25,8 @@ def overview(request: Request) -> Response:
             tip=tip,
             genesis_hash=queries.genesis_hash(index),
             interval_seconds=queries.block_interval_seconds(index),
+            transactions_in_all=queries.tally(index, "transactions"),
+            pending=None if followed is None else followed.pending,
             reorganisation=queries.newest_reorganisation(index),
             blocks=queries.latest_blocks(index, _LATEST),
             transactions=[(row, what(site, row)) for row in transactions],

@@ -16,6 +16,20 @@
     part.contains(document.activeElement) ||
     (!getSelection().isCollapsed && getSelection().containsNode(part, true));
 
+  // What a reader has opened stays open, and what was scrolled stays where it is.
+  function replace(part, other) {
+    const opened = part.querySelectorAll("details");
+    other.querySelectorAll("details").forEach((each, at) => {
+      if (opened[at]) each.open = opened[at].open;
+    });
+    if (other.innerHTML === part.innerHTML) return;
+    const places = [...part.querySelectorAll(".scroll")].map((each) => [each.scrollLeft, each.scrollTop]);
+    part.replaceWith(other);
+    other.querySelectorAll(".scroll").forEach((each, at) => {
+      if (places[at]) [each.scrollLeft, each.scrollTop] = places[at];
+    });
+  }
+
   async function refresh() {
     if (busy || document.hidden) {
       again = true;
@@ -28,7 +42,7 @@
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of document.querySelectorAll("[data-live]")) {
         const other = fresh.getElementById(part.id);
-        if (other && other.innerHTML !== part.innerHTML && !inUse(part)) part.replaceWith(other);
+        if (other && !inUse(part)) replace(part, other);
       }
       say("live");
     } catch {

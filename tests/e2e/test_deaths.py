@@ -57,7 +57,8 @@ def test_a_killed_supervisor_costs_no_block(mortal_market: Market) -> None:
     after = mortal_market.up()
     assert after["genesis_hash"] == before["genesis_hash"]
     assert _height(after) >= _height(before)
-    assert len(mortal_market.instances()) == 6  # three nodes, explorer, throttle, supervisor: nothing twice
+    # Three nodes, explorer and its index, throttle, supervisor: nothing twice.
+    assert len(mortal_market.instances()) == 7
 
 
 def _height(status: dict[str, Any]) -> int:

@@ -77,3 +77,23 @@ def explorer(town: Town, make_explorer: ExplorerMaker) -> Explorer:
     explorer = make_explorer(town.node, contract=town.etsc.address, accounts=town.accounts())
     explorer.wait_for(town.node)
     return explorer
+
+
+@pytest.fixture(scope="module")
+def served(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
+    """One explorer of the town for all of a module."""
+    directory = tmp_path_factory.mktemp("served")
+    settings = configuration(directory, town.node, contract=town.etsc.address, accounts=town.accounts())
+    explorer = Explorer(directory, settings)
+    explorer.start()
+    try:
+        yield explorer
+    finally:
+        explorer.kill()
+
+
+@pytest.fixture
+def api(town: Town, served: Explorer) -> Explorer:
+    """That explorer, at the town's head."""
+    served.wait_for(town.node)
+    return served

@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,8 @@ class GethNode:
     p2p: int
     auth: int
     sealer: Wallet = SEALER
+    keeps: str = "archive"
+    """Which states it keeps: those of all blocks, or with "full" of the last ones."""
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -108,7 +110,7 @@ class GethNode:
         command = [*self._geth(), "--networkid", str(CHAIN_ID), "--nodiscover", "--nat", "none"]
         command += ["--port", str(self.p2p), "--authrpc.port", str(self.auth), "--maxpeers", "5"]
         command += ["--http", "--http.port", str(self.http), "--ws", "--ws.port", str(self.ws)]
-        command += ["--gcmode", "archive", "--syncmode", "full", "--cache", "64", "--verbosity", "3"]
+        command += ["--gcmode", self.keeps, "--syncmode", "full", "--cache", "64", "--verbosity", "3"]
         command += ["--mine", "--miner.etherbase", self.sealer.address, "--unlock", self.sealer.address]
         command += ["--password", str(self.directory / "password"), "--allow-insecure-unlock"]
         with (self.directory / "geth.log").open("ab") as log:
@@ -179,14 +181,3 @@ class GethNode:
 
 def peer(one: GethNode, other: GethNode) -> None:
     one.ask("admin_addPeer", other.ask("admin_nodeInfo")["enode"].split("@")[0] + f"@127.0.0.1:{other.p2p}")
-
-
-def chain_of(node: GethNode) -> Iterable[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Every block of the node with its transactions, and its receipts."""
-    with HttpRpc(node.rpc_url, 30) as rpc:
-        for number in range(rpc.fetch(block_number()) + 1):
-            block = rpc.request("eth_getBlockByNumber", hex(number), True)
-            receipts = rpc.batch(
-                [("eth_getTransactionReceipt", [tx["hash"]]) for tx in block["transactions"]]
-            )
-            yield block, receipts

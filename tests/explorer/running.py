@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chain.clique import sealer_of
-from tests.explorer.gethnode import SEALER, GethNode, chain_of, free_ports, wait_until
+from chain.rpc import HttpRpc
+from explorer.check import compare
+from tests.explorer.gethnode import SEALER, GethNode, free_ports, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,6 +53,10 @@ class Explorer:
         path.with_suffix(".new").write_text(json.dumps(self.config))
         path.with_suffix(".new").rename(path)
 
+    def options(self) -> list[str]:
+        """What `serve` is called with."""
+        return ["--config", str(self.directory / "explorer.json")]
+
     def start(self) -> None:
         self.launch()
         wait_until(self._answers, "the explorer to answer")
@@ -59,14 +64,7 @@ class Explorer:
     def launch(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "explorer",
-                    "serve",
-                    "--config",
-                    str(self.directory / "explorer.json"),
-                ],
+                [sys.executable, "-m", "explorer", "serve", *self.options()],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=log,
@@ -110,6 +108,13 @@ class Explorer:
     def wait_for(self, node: GethNode) -> None:
         """Until the index stands at the node's head, by hash."""
         wait_until(lambda: self.tip() == node.head_hash(), "the index to reach the head")
+        wait_until(lambda: self._shows(node.head_hash()), "the pages to show the head")
+
+    def _shows(self, head_hash: str) -> bool:
+        """Whether the pages are as new as the index: they are told of each change a moment later."""
+        health = self.health()
+        shown = self.get("/block/" + head_hash)
+        return health["lag"] == 0 and shown.status == 200 and "was replaced by a" not in shown.text
 
     def tip(self) -> str | None:
         """The hash of the newest canonical block; None while there is no index, or an empty one."""
@@ -159,94 +164,9 @@ def octets(text: str | None) -> bytes | None:
 
 
 def differences(explorer: Explorer, node: GethNode) -> list[str]:
-    """What the canonical rows of the index say otherwise than the node; both must stand still."""
-    wrong: list[str] = []
-    expected: dict[str, list[tuple[Any, ...]]] = {"blocks": [], "transactions": [], "logs": []}
-    for block, receipts in chain_of(node):
-        _expect(expected, block, receipts)
-    canonical = "JOIN blocks b ON b.id = x.id >> 20 WHERE b.canonical"
-    found = {
-        "blocks": explorer.rows(
-            "SELECT number, hash, parent_hash, timestamp, sealer, difficulty, gas_limit, gas_used, "
-            "base_fee_wei, size, extra_data, state_root, transactions, uncles "
-            "FROM blocks WHERE canonical ORDER BY number"
-        ),
-        "transactions": explorer.rows(
-            "SELECT x.number, position, x.hash, b.hash, sender, recipient, created, nonce, value_wei, "
-            "x.gas_limit, x.gas_used, gas_price_wei, type, status, input "
-            f"FROM transactions x {canonical} ORDER BY x.number, position"
-        ),
-        "logs": explorer.rows(
-            "SELECT x.number, log_index, position, b.hash, address, topic0, topic1, topic2, topic3, data "
-            f"FROM logs x {canonical} ORDER BY x.number, log_index"
-        ),
-    }
-    for table, rows in found.items():
-        told = [tuple(row) for row in rows]
-        if len(told) != len(expected[table]):
-            wrong.append(f"{len(told)} {table} for {len(expected[table])} on the chain")
-        wrong += [
-            f"{table}: {one} for {other}"
-            for one, other in zip(told, expected[table], strict=False)
-            if one != other
-        ]
-    return wrong
-
-
-def _expect(
-    expected: dict[str, list[tuple[Any, ...]]], block: dict[str, Any], receipts: list[dict[str, Any]]
-) -> None:
-    def number(key: str, of: dict[str, Any] = block) -> int:
-        return int(of[key], 16)
-
-    expected["blocks"].append(
-        (
-            number("number"),
-            octets(block["hash"]),
-            octets(block["parentHash"]),
-            number("timestamp"),
-            None if number("number") == 0 else octets(sealer_of(block)),
-            str(number("difficulty")),
-            number("gasLimit"),
-            number("gasUsed"),
-            str(number("baseFeePerGas")),
-            number("size"),
-            octets(block["extraData"]),
-            octets(block["stateRoot"]),
-            len(block["transactions"]),
-            len(block["uncles"]),
-        )
-    )
-    for position, (tx, receipt) in enumerate(zip(block["transactions"], receipts, strict=True)):
-        expected["transactions"].append(
-            (
-                number("number"),
-                position,
-                octets(tx["hash"]),
-                octets(block["hash"]),
-                octets(tx["from"]),
-                octets(tx["to"]),
-                octets(receipt["contractAddress"]),
-                number("nonce", tx),
-                str(number("value", tx)),
-                number("gas", tx),
-                number("gasUsed", receipt),
-                str(number("effectiveGasPrice", receipt)),
-                number("type", tx),
-                number("status", receipt),
-                octets(tx["input"]),
-            )
-        )
-        for log in receipt["logs"]:
-            topics = [octets(topic) for topic in log["topics"]]
-            expected["logs"].append(
-                (
-                    number("number"),
-                    number("logIndex", log),
-                    position,
-                    octets(block["hash"]),
-                    octets(log["address"]),
-                    *(topics + [None] * (4 - len(topics))),
-                    octets(log["data"]),
-                )
-            )
+    """What the index says otherwise than the node; both must stand still."""
+    with HttpRpc(node.rpc_url, 30) as rpc:
+        compared = compare(explorer.index, rpc)
+    assert compared.unchecked == ()
+    behind = [f"the index ends at block {compared.number} of {compared.head}"] if compared.behind else []
+    return [*behind, *compared.differences]

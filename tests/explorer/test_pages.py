@@ -162,14 +162,15 @@ def test_hostile_names_are_text_on_every_page(town: Town, make_explorer: Explore
     explorer = make_explorer(town.node, contract=town.etsc.address, accounts=accounts, name=hostile)
     explorer.wait_for(town.node)
     empowered = explorer.rows(
-        "SELECT t.hash, t.number FROM logs l JOIN transactions t USING (block_id, position) "
-        "WHERE instr(l.data, ?)",
+        "SELECT t.hash, t.number FROM logs l "
+        "JOIN transactions t ON t.id = (l.id >> 20 << 20) + l.position WHERE instr(l.data, ?)",
         HOSTILE.encode(),
     )[0]
     prosumer = town.prosumers[0].address
     paths = ["/", "/nodes", f"/block/{empowered['number']}", "/tx/0x" + empowered["hash"].hex()]
     paths += ["/address/" + prosumer, "/address/" + town.etsc.address]
-    paths += ["/search?q=%3Cscript%3Ealert(1)%3C/script%3E"]
+    paths += ["/blocks", "/txs", "/accounts", "/pending", "/forks", "/market", "/etsc", "/docs"]
+    paths += ["/search?q=%3Cimg%3E", "/search?q=img", "/search?q=img:1"]
     for path in paths:
         page = explorer.get(path).text
         assert "<img" not in page
@@ -218,7 +219,8 @@ def test_serves_within_a_second_and_says_that_it_waits_while_no_node_answers(
     explorer.start()
     assert time.monotonic() - started < 3  # a second where nothing else runs; the tests share the machine
     wait_until(lambda: explorer.health()["problem"] is not None, "the problem to be noticed")
-    for path in ("/", "/nodes", "/address/0x" + "00" * 20):
+    wait_until(lambda: "down no answer" in words(explorer.get("/nodes").text), "the node to be tried")
+    for path in ("/", "/nodes", "/blocks", "/txs", "/accounts", "/forks", "/address/0x" + "00" * 20):
         page = explorer.get(path)
         assert page.status == 200
         assert "Waiting for the chain." in words(page.text)
@@ -284,15 +286,22 @@ def test_health_names_chain_height_lag_and_contract(town: Town, explorer: Explor
     assert health["contract"] == town.etsc.address
 
 
-def test_a_contract_that_becomes_known_later_appears_without_a_restart(
-    town: Town, make_explorer: ExplorerMaker
+def test_a_contract_and_names_that_become_known_later_appear_without_a_restart(
+    make_node: NodeMaker, make_explorer: ExplorerMaker
 ) -> None:
-    explorer = make_explorer(town.node)
-    explorer.wait_for(town.node)
+    node = make_node()
+    explorer = make_explorer(node)
+    explorer.wait_for(node)
     assert "No ETSC is known yet" in words(explorer.get("/").text)
-    explorer.write_config(contract=town.etsc.address, accounts=town.accounts())
-    wait_until(lambda: explorer.health()["contract"] == town.etsc.address, "the new configuration")
-    assert "Last trades" in words(explorer.get("/").text)
+    town = Town.found(node)
+    wait_until(lambda: explorer.health()["contract"] == town.etsc.address, "the deployment to be seen")
+    explorer.wait_for(node)
+    assert "has not opened a slot yet" in words(explorer.get("/").text)
+    assert "prosumer-2" in explorer.get("/address/" + town.prosumers[1].address).text  # as registered
+    accounts = [{**account, "name": "renamed " + account["name"]} for account in town.accounts()]
+    explorer.write_config(accounts=accounts)
+    path = "/address/" + town.prosumers[1].address
+    wait_until(lambda: "renamed prosumer-2" in explorer.get(path).text, "the new configuration")
 
 
 def test_a_broken_rewrite_of_the_configuration_is_said_and_the_last_good_one_kept(

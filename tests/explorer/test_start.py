@@ -12,8 +12,9 @@ import pytest
 from errors import TestbedError
 from explorer import config, words
 from explorer.__main__ import main
-from explorer.rows import Malformed, read_block
-from tests.explorer.running import configuration, octets
+from explorer.index.receipts import from_answer
+from explorer.index.rows import Malformed, octets, read_block
+from tests.explorer.running import configuration
 from tests.explorer.trading_town import Town
 
 
@@ -28,10 +29,12 @@ def _write(directory: Path, **changes: Any) -> Path:
     [
         ({"port": 70000}, "port is 70000, but must be a whole number from 0 to 65535"),
         ({"port": True}, "port is True"),
-        ({"chain_id": -1}, "chain_id is -1"),
+        ({"chain_id": 1}, "chain_id is not a key here"),
+        ({"index": None}, "index is None, but must be a text"),
+        ({"campaigns": 7}, "campaigns is 7, but must be a text"),
         ({"consensus": "raft"}, "consensus is 'raft', but must be one of clique, pow"),
         ({"contract": "0x12"}, "contract is '0x12', but must be 0x and 40 hexadecimal digits"),
-        ({"databse": "x"}, "Did you mean database?"),
+        ({"indx": "x"}, "Did you mean index?"),
         ({"nodes": [{"name": "a", "rpc_url": "file:///etc/passwd"}]}, "nodes[0]: rpc_url"),
         ({"nodes": [{"name": "a", "rpc_url": "http://x", "address": "y"}]}, "must be host:port"),
         ({"accounts": [{"name": "a"}]}, "accounts[0]: address is None"),
@@ -59,32 +62,59 @@ def test_exit_codes_tell_the_users_fault_from_the_machines(
     assert f"127.0.0.1:{port}: cannot listen there" in capsys.readouterr().err
 
 
+def test_what_may_be_left_out_of_the_configuration_is_found_out_or_has_a_default(tmp_path: Path) -> None:
+    path = tmp_path / "explorer.json"
+    path.write_text(json.dumps({"name": "a", "port": 0, "index": str(tmp_path)}))
+    read = config.load(path)
+    assert read.listen == "127.0.0.1"
+    assert (read.campaigns, read.consensus, read.contract, read.genesis_hash) == (None,) * 4
+    assert (read.nodes, read.accounts, read.allowed_hosts) == ((),) * 3
+
+
+def test_a_folder_that_cannot_hold_the_index_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    path = _write(tmp_path, index=str(tmp_path / "file" / "index"))
+    assert main(["serve", "--config", str(path)]) == 3
+    assert f"{tmp_path}/file/index: the index cannot be kept there" in capsys.readouterr().err
+
+
 def test_a_malformed_block_or_receipt_never_becomes_a_row(town: Town) -> None:
     block = town.node.ask("eth_getBlockByNumber", "0x1", True)
-    receipts = [town.node.ask("eth_getTransactionReceipt", tx["hash"]) for tx in block["transactions"]]
-    assert read_block(block, receipts, "clique").block.hash == octets(block["hash"])
+    answers = [town.node.ask("eth_getTransactionReceipt", tx["hash"]) for tx in block["transactions"]]
+    receipts = [receipt for each in answers if (receipt := from_answer(each, block["hash"]))]
+    assert len(receipts) == len(answers) > 0
+    assert read_block(block, receipts, []).block.hash == octets(block["hash"])
     used = {"hash", "number", "parentHash", "timestamp", "difficulty", "gasLimit", "size", "extraData"}
     for key in used:
         for wrong in (None, "0xzz", 7):
             with pytest.raises(Malformed):
-                read_block({**block, key: wrong}, receipts, "clique")
-    for key in ("gasUsed", "status", "logs", "effectiveGasPrice"):
+                read_block({**block, key: wrong}, receipts, [])
+    for key in ("gasUsed", "status", "logs"):
         with pytest.raises(Malformed):
-            read_block(block, [{**receipts[0], key: None}], "clique")
+            from_answer({**answers[0], key: None}, block["hash"])
+    assert from_answer(answers[0], "0x" + "11" * 32) is None
     with pytest.raises(Malformed):
-        read_block(block, [], "clique")
+        read_block(block, [], [])
     with pytest.raises(Malformed):
-        read_block({**block, "number": hex(2**64)}, receipts, "clique")
+        read_block(block, [receipts[0]._replace(gas_used=receipts[0].gas_used + 1), *receipts[1:]], [])
+    with pytest.raises(Malformed):
+        read_block({**block, "number": hex(2**64)}, receipts, [])
 
 
 def test_with_proof_of_work_the_miner_is_who_sealed(town: Town) -> None:
-    block = town.node.ask("eth_getBlockByNumber", "0x1", False) | {
+    sealed = town.node.ask("eth_getBlockByNumber", "0x1", False)
+    mined = {
+        **sealed,
         "transactions": [],
+        "gasUsed": "0x0",
+        "difficulty": "0x20000",
         "miner": "0x" + "ab" * 20,
     }
-    assert read_block(block, [], "pow").block.sealer == b"\xab" * 20
+    assert read_block(mined, [], []).block.sealer == b"\xab" * 20
     genesis = town.node.ask("eth_getBlockByNumber", "0x0", True)
-    assert read_block(genesis, [], "pow").block.sealer is None
+    assert read_block(genesis, [], []).block.sealer is None
 
 
 @pytest.mark.parametrize(

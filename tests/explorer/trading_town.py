@@ -8,6 +8,7 @@ from typing import Any
 from chain.call import Call
 from chain.rpc import HttpRpc
 from chain.wallet import Wallet
+from contracts.artifact import ARTIFACT, Artifact
 from contracts.etsc import Etsc, Terms, contract_address, deployment
 from market.units import Q_to_mE_per_kWh, elecoins_to_mE, mE_to_Wh, price_to_wei_per_mE
 from tests.explorer.gethnode import RICH, GethNode
@@ -34,14 +35,20 @@ class Town:
 
     @classmethod
     def found(
-        cls, node: GethNode, prosumers: int = 3, retailers: int = 1, names: str = "prosumer-{}"
+        cls,
+        node: GethNode,
+        prosumers: int = 3,
+        retailers: int = 1,
+        names: str = "prosumer-{}",
+        artifact: Artifact = ARTIFACT,
     ) -> Town:
         """Deploys ETSC and registers everybody; the first prosumer is registered under a hostile name."""
         with HttpRpc(node.rpc_url) as rpc:
             nonce = int(rpc.request("eth_getTransactionCount", ADMINISTRATOR.address, "latest"), 16)
         etsc = Etsc(contract_address(ADMINISTRATOR.address, nonce))
         buyers, sellers = RICH[2 : 2 + prosumers], RICH[12 : 12 + retailers]
-        calls = [deployment(ADMINISTRATOR.address, 10**9, Q_MILLI, [EDGE_SERVER.address], TERMS)]
+        servers = [EDGE_SERVER.address]
+        calls = [deployment(ADMINISTRATOR.address, 10**9, Q_MILLI, servers, TERMS, artifact=artifact)]
         for index, each in enumerate(buyers):
             calls.append(
                 etsc.empower(HOSTILE if index == 0 else names.format(index + 1), each.address, True, True)

@@ -59,7 +59,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
     assert {path.removeprefix("testbed ") for path in _COMMANDS} == {
         *("init", "up", "down", "destroy", "status", "logs", "accounts", "console", "doctor"),
         *("images build", "campaign run", "contract build", "contract check", "equilibrium", "learn"),
-        "experiment",
+        *("experiment", "explorer serve", "explorer open", "explorer rebuild", "explorer check"),
     }
 
 

@@ -158,11 +158,17 @@ def test_the_image_name_changes_with_each_file_and_each_name(tmp_path: Path) -> 
     assert all(re.fullmatch(r"elecoin-testbed/services:[0-9a-f]{12}", name) for name in named)
 
 
-def test_no_source_of_contracts_and_nothing_compiled_goes_into_the_image() -> None:
+def test_what_the_pages_are_made_of_goes_into_the_image_and_nothing_compiled() -> None:
     names = [name for _, name in images._sources()]
     assert names == list(dict.fromkeys(names))
-    assert not [name for name in names if re.search(r"node_modules|__pycache__|\.sol$|\.pyc$", name)]
+    assert not [name for name in names if re.search(r"node_modules|__pycache__|\.t\.sol$|\.pyc$", name)]
     assert {name.split("/")[0] for name in names} == set(images._PACKAGES)
+    shown = ["explorer/index/schema.sql"]
+    for pattern in ("explorer/**/*.py", "explorer/templates/*", "explorer/static/*", "contracts/src/*.sol"):
+        found = [str(path.relative_to(_ROOT)) for path in _ROOT.glob(pattern)]
+        assert found, pattern
+        shown += found
+    assert set(shown) <= set(names)
 
 
 @pytest.mark.parametrize("lock", _LOCKS)

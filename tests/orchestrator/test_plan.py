@@ -202,6 +202,11 @@ def test_the_explorer_sees_no_key() -> None:
         assert not mount.path.is_relative_to(made.directory / "bots")
         assert not mount.path.is_relative_to(made.directory / "nodes")
         assert mount.path != made.directory
+    # It reads the reports, and changes none of them.
+    assert [mount.writable for mount in explorer.mounts if mount.path == made.campaigns] == [False]
+    assert [
+        mount.writable for mount in explorer.mounts if made.explorer_index.is_relative_to(mount.path)
+    ] == [True]
 
 
 def test_bots_are_added_without_touching_what_runs() -> None:

@@ -1,0 +1,215 @@
+"""The explorer's pages in a real browser: readable for everybody, live, and with nothing from elsewhere.
+
+Takes a screenshot of each page in light, dark and on a phone. With TESTBED_SCREENSHOTS=DIR (as `make
+screenshots` sets it) the market is the paper's, trades for longer, and the pictures are left in DIR.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request, Response, sync_playwright
+
+from tests.conftest import required
+from tests.e2e.conftest import SMALL
+from tests.e2e.running import Market, new_home, wait_until
+
+DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+FIRST_PAINT_BYTES = 60_000
+PAGES = (
+    *("overview", "blocks", "block", "transactions", "transaction", "address", "edge-server"),
+    *("accounts", "pending", "forks", "nodes", "market", "campaigns", "contract", "audit", "search"),
+    *("exports", "api", "missing"),
+)
+# Loud words of the console that are no fault of a page.
+_QUIET = ("favicon",)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An explorer of a market that has traded, and where each of its pages is."""
+
+    url: str
+    paths: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def shown() -> Iterator[Shown]:
+    pictures = "TESTBED_SCREENSHOTS" in os.environ
+    with new_home() as home:
+        market = Market(home, "market", "process", {} if pictures else SMALL)
+        market.up()
+        for slots, policy in (("60", "dma-ubrl"), ("20", "random")) if pictures else (("3", "random"),):
+            market.campaign("--slots", slots, "--policy", policy)
+        yield Shown(explorer_url(market), paths_of(market))
+
+
+def explorer_url(market: Market) -> str:
+    return str(market.status()["explorer_url"])
+
+
+def paths_of(market: Market) -> dict[str, str]:
+    def asked(path: str) -> Any:
+        with urllib.request.urlopen(explorer_url(market) + path, timeout=30) as answer:
+            return json.load(answer)
+
+    contract = str(market.status()["contract"]["address"])
+    listed = market.home.ok("accounts", "--name", market.name, "--json").json
+    people = {row["name"]: row["address"] for row in listed["accounts"]}
+    transactions = asked("/rest/transactions?limit=200")["items"]
+    trade = next(row for row in transactions if row["function"] == "trade")
+    return {
+        "overview": "/",
+        "blocks": "/blocks",
+        "block": f"/block/{trade['number']}",
+        "transactions": "/txs",
+        "transaction": f"/tx/{trade['hash']}",
+        "address": f"/address/{people['prosumer-1']}",
+        "edge-server": f"/address/{people['edge-server-1']}",
+        "accounts": "/accounts",
+        "pending": "/pending",
+        "forks": "/forks",
+        "nodes": "/nodes",
+        "market": "/market",
+        "campaigns": "/campaigns",
+        "contract": "/etsc",
+        "audit": "/audit",
+        "search": "/search?q=prosumer",
+        "exports": "/export",
+        "api": "/docs",
+        "missing": f"/tx/0x{'00' * 32}",
+        "token": f"/token/{contract}",
+    }
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        reason = "the command `chromium` is not installed"
+        if "chromium" in required():
+            pytest.fail(f"TESTBED_REQUIRE names chromium, but {reason}", pytrace=False)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                *("--no-sandbox", "--disable-dev-shm-usage", "--disable-sync"),
+                *("--disable-background-networking", "--disable-component-update", "--no-first-run"),
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = os.environ.get("TESTBED_SCREENSHOTS")
+    folder = tmp_path_factory.mktemp("pictures") if place is None else Path(place)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Visit:
+    """A page as a browser sees it, and what it asked for and complained of."""
+
+    def __init__(self, browser: Browser, shown: Shown, **context: Any) -> None:
+        self.context = browser.new_context(base_url=shown.url, **context)
+        self.page: Page = self.context.new_page()
+        self.asked: list[str] = []
+        self.said: list[str] = []
+        self.bytes = 0
+        self.page.on("request", self._request)
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("response", self._response)
+
+    def _request(self, request: Request) -> None:
+        self.asked.append(request.url)
+
+    def _response(self, response: Response) -> None:
+        if "/events" not in response.url:
+            sizes = response.request.sizes()
+            self.bytes += sizes["responseBodySize"] + sizes["responseHeadersSize"]
+
+    @property
+    def complaints(self) -> list[str]:
+        return [text for text in self.said if not any(word in text for word in _QUIET)]
+
+    def close(self) -> None:
+        self.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_readable_for_everybody_and_complete_by_itself(
+    browser: Browser, shown: Shown, pictures: Path, name: str, scheme: Any
+) -> None:
+    visit = Visit(browser, shown, viewport=DESK, color_scheme=scheme)
+    visit.page.goto(shown.paths[name], wait_until="load")
+    weight = visit.bytes
+    faults = Axe().run(visit.page).response["violations"]
+    assert [(fault["id"], [node["html"] for node in fault["nodes"]][:3]) for fault in faults] == []
+    assert [url for url in visit.asked if not url.startswith(shown.url)] == []
+    if name != "missing":  # the browser itself complains of a 404
+        assert visit.complaints == []
+    assert 0 < weight <= FIRST_PAINT_BYTES
+    visit.page.screenshot(path=pictures / f"{name}-{scheme}.png", full_page=True)
+    visit.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_a_phone(browser: Browser, shown: Shown, pictures: Path, name: str) -> None:
+    visit = Visit(browser, shown, viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True)
+    visit.page.goto(shown.paths[name], wait_until="load")
+    wide = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+    if name in ("overview", "market"):
+        visit.page.screenshot(path=pictures / f"{name}-phone.png")
+    visit.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_says_the_same_without_scripts(browser: Browser, shown: Shown, name: str) -> None:
+    texts = []
+    for scripts in (True, False):
+        visit = Visit(browser, shown, viewport=DESK, java_script_enabled=scripts)
+        visit.page.goto(shown.paths[name], wait_until="load")
+        texts.append(set(visit.page.locator("main h1, main h2, main th").all_inner_texts()))
+        visit.close()
+    assert texts[0] == texts[1]
+    assert texts[0]
+
+
+def test_a_new_block_comes_to_an_open_page_by_itself(browser: Browser, shown: Shown) -> None:
+    visit = Visit(browser, shown, viewport=DESK)
+    visit.page.goto("/", wait_until="load")
+    height = visit.page.locator("#tiles dd").first.inner_text()
+    wait_until(lambda: visit.page.locator("#tiles dd").first.inner_text() != height, "a newer block")
+    assert len([url for url in visit.asked if url.endswith(".js")]) < 5
+    visit.close()
+
+
+def test_the_keyboard_alone_leads_to_the_content_and_finds_a_block(browser: Browser, shown: Shown) -> None:
+    visit = Visit(browser, shown, viewport=DESK)
+    page = visit.page
+    page.goto("/blocks", wait_until="load")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#content")
+    page.locator("input[name=q]").focus()
+    page.keyboard.type("2")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/block/2")
+    visit.close()

@@ -1,0 +1,148 @@
+"""/nodes shows every node as it tells of itself, and the links between them as both ends report them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+
+from chain.call import Call
+from chain.rpc import HttpRpc, nonce_of
+from explorer.config import Node
+from explorer.node_map import BOX_HEIGHT, BOX_WIDTH, node_map
+from explorer.state import NodeState, Peer
+from tests.explorer.conftest import ExplorerMaker, NodeMaker
+from tests.explorer.gethnode import CHAIN_ID, FEES, RICH, GethNode, genesis, peer, wait_until
+from tests.explorer.html_tables import Table, tables_of
+from tests.explorer.running import Explorer
+
+
+def nodes_table(explorer: Explorer) -> Table:
+    return tables_of(explorer.get("/nodes").text)[0]
+
+
+def map_told(explorer: Explorer) -> str:
+    found = re.search(r'<desc id="map-told">([^<]*)</desc>', explorer.get("/nodes").text)
+    assert found is not None
+    return found[1]
+
+
+def send_raw(node: GethNode, sender_at: int, nonce_ahead: int) -> None:
+    """A transfer that the node keeps in its pool."""
+    sender = RICH[sender_at]
+    with HttpRpc(node.rpc_url) as rpc:
+        nonce = rpc.fetch(nonce_of(sender.address)) + nonce_ahead
+        signed = sender.sign(Call(RICH[-1].address, b"", 1), nonce, CHAIN_ID, FEES)
+        rpc.request("eth_sendRawTransaction", signed.raw)
+
+
+def test_links_heads_branches_and_pools_are_those_that_the_nodes_report(
+    make_node: NodeMaker, make_explorer: ExplorerMaker
+) -> None:
+    block = genesis()
+    sealing, watching, alone = (make_node(block) for _ in range(3))
+    watching.ask("miner_stop")
+    peer(watching, sealing)
+    wait_until(lambda: len(sealing.ask("admin_peers")) == 1, "the two to be peers")
+    sealing.grow(3, RICH[0])
+    alone.grow(2, RICH[1])  # with the same signer and no peer: another branch
+    alone.ask("miner_stop")
+    send_raw(alone, 2, nonce_ahead=0)
+    send_raw(alone, 3, nonce_ahead=5)
+    wait_until(lambda: watching.head_hash() == sealing.head_hash(), "the peer to follow")
+    explorer = make_explorer(sealing, watching, alone)
+    explorer.wait_for(sealing)
+    columns = ["Node", "Head", "Behind", "Peers", "Branch", "Pending", "Queued"]
+
+    def rows() -> list[list[str]]:
+        table = nodes_table(explorer)
+        return [list(row) for row in zip(*(table.column(name) for name in columns), strict=True)]
+
+    wait_until(lambda: rows()[2][5:] == ["1", "1"], "the pool of the third node")
+    assert rows() == [
+        ["node-1", "3", "0", "1", "the indexed one", "0", "0"],
+        ["node-2", "3", "0", "1", "the indexed one", "0", "0"],
+        ["node-3", "2", "1", "0", "other branch", "1", "1"],
+    ]
+    assert map_told(explorer) == (
+        "3 nodes, 1 link; node-1 and node-2, dialled by node-2. The table of peers has the same links."
+    )
+    page = explorer.get("/nodes").text
+    assert page.count('<line class="link"') == 1
+    assert "The network tells no latency and no cut of a link, so none is shown." in page
+    assert page.count(" ms</td>") == len(["RPC"] * 3 + ["peers"] * 2)  # measured from here, in the tables
+
+
+def test_a_node_that_shows_no_peers_leaves_its_links_to_the_other_end(
+    make_node: NodeMaker, make_explorer: ExplorerMaker
+) -> None:
+    block = genesis()
+    one, other = make_node(block), make_node(block)
+    peer(one, other)
+    explorer = make_explorer(one, other, start=False)
+    nodes = explorer.config["nodes"]
+    explorer.write_config(nodes=[nodes[0], {**nodes[1], "ipc_path": None}])
+    explorer.start()
+    # Without its own word nobody knows which node the peer is.
+    wait_until(lambda: "and 1 other peer" in explorer.get("/nodes").text, "the link of the first")
+    assert map_told(explorer).startswith("2 nodes, 0 links")
+    other.stop()
+    wait_until(lambda: "down" in " ".join(nodes_table(explorer).rows[1]), "the loss to be noticed")
+    assert '<g class="node down">' in explorer.get("/nodes").text
+
+
+def seen(name: str, *peers: Peer, **change: object) -> NodeState:
+    node = Node(name, "", "http://127.0.0.1:1", None, None, None, None)
+    state = NodeState(node, asked=True, enode_id=f"id of {name}", peers=peers, head=1, head_hash=b"\1" * 32)
+    return replace(state, **change)  # type: ignore[arg-type]
+
+
+def to(name: str, inbound: bool = False) -> Peer:
+    return Peer(f"id of {name}", "Geth/v1.11.6", "127.0.0.1:1", inbound)
+
+
+def test_a_link_that_both_ends_report_is_one_line_from_who_dialled() -> None:
+    drawn = node_map([seen("a", to("b", inbound=True)), seen("b", to("a"), to("c")), seen("c")])
+    told = [
+        (line.one.seen.node.name, line.other.seen.node.name, line.dialled_by.node.name, line.both)
+        for line in drawn.lines
+    ]
+    assert told == [("a", "b", "b", True), ("b", "c", "b", False)]
+
+
+def test_an_arrow_points_to_the_end_that_was_dialled() -> None:
+    (line,) = node_map([seen("a", to("b", inbound=True)), seen("b", to("a"))]).lines
+    tip, left, right = (tuple(map(float, corner.split())) for corner in line.arrow.strip("MZ").split("L"))
+    a, b = line.one, line.other
+
+    def away(corner: Sequence[float], x: float, y: float) -> float:
+        return math.hypot(corner[0] - x, corner[1] - y)
+
+    assert away(tip, a.x, a.y) < min(away(left, a.x, a.y), away(right, a.x, a.y))
+    assert away(tip, b.x, b.y) > max(away(left, b.x, b.y), away(right, b.x, b.y))
+
+
+def test_peers_that_are_nobodys_nodes_are_counted_and_not_drawn() -> None:
+    drawn = node_map([seen("a", to("stranger"), to("b"), to("another")), seen("b", peers=None)])
+    assert [spot.others for spot in drawn.spots] == [2, 0]
+    assert len(drawn.lines) == 1
+
+
+@pytest.mark.parametrize("count", range(1, 21))
+def test_boxes_stand_inside_the_picture_and_apart(count: int) -> None:
+    drawn = node_map([seen(str(at)) for at in range(count)])
+    assert not drawn.lines
+    for spot in drawn.spots:
+        assert BOX_WIDTH / 2 <= spot.x <= drawn.width - BOX_WIDTH / 2
+        assert BOX_HEIGHT / 2 <= spot.y <= drawn.height - BOX_HEIGHT / 2
+    for one, other in combinations(drawn.spots, 2):
+        assert abs(one.x - other.x) > BOX_WIDTH or abs(one.y - other.y) > BOX_HEIGHT
+
+
+def test_no_nodes_make_no_map() -> None:
+    drawn = node_map([])
+    assert (drawn.spots, drawn.lines) == ((), ())

@@ -1,0 +1,104 @@
+"""/pending shows the pool of the node that the index follows, as the node has it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from chain.call import Call
+from chain.rpc import HttpRpc, nonce_of
+from chain.wallet import Signed, Wallet
+from tests.explorer.conftest import ExplorerMaker, NodeMaker
+from tests.explorer.gethnode import CHAIN_ID, FEES, RICH, GethNode, wait_until
+from tests.explorer.test_pages import words
+from tests.explorer.trading_town import Town
+from tests.explorer.walking import hashes, rows
+
+
+@dataclass
+class Still:
+    """A market whose node seals nothing for now, so that what it is sent stays in its pool."""
+
+    town: Town
+
+    @property
+    def node(self) -> GethNode:
+        return self.town.node
+
+    def send(self, signer: Wallet, *calls: tuple[int, Call]) -> list[Signed]:
+        """Calls with how far their nonces are from the sender's next one."""
+        with HttpRpc(self.node.rpc_url) as rpc:
+            nonce = rpc.fetch(nonce_of(signer.address))
+            signed = [signer.sign(call, nonce + ahead, CHAIN_ID, FEES) for ahead, call in calls]
+            rpc.batch([("eth_sendRawTransaction", [each.raw]) for each in signed])
+        return signed
+
+
+@pytest.fixture
+def still(make_node: NodeMaker) -> Still:
+    town = Town.found(make_node())
+    town.node.ask("miner_stop")
+    return Still(town)
+
+
+def test_what_waits_is_shown_by_sender_and_nonce_with_what_it_calls_and_its_fee(
+    still: Still, make_explorer: ExplorerMaker
+) -> None:
+    town = still.town
+    explorer = make_explorer(town.node, contract=town.etsc.address, accounts=town.accounts())
+    explorer.wait_for(town.node)
+    assert "0 pending, 0 queued at node-1" in words(explorer.get("/pending").text)
+    offers = still.send(town.retailers[0], (1, town.etsc.retract()), (0, town.etsc.offer(5_000)))
+    waits = still.send(RICH[7], (3, Call(RICH[8].address, b"", 2 * 10**18)))
+    wait_until(
+        lambda: "2 pending, 1 queued at node-1" in words(explorer.get("/pending").text), "the pool to be seen"
+    )
+    page = explorer.get("/pending").text
+    assert hashes(page, "Pending", "tx") == [offers[1].hash, offers[0].hash]  # by nonce
+    assert hashes(page, "Queued", "tx") == [waits[0].hash]
+    first, second = ([words(cell).strip() for cell in row] for row in rows(page, "Pending"))
+    assert first[0].startswith("retailer-1 0x")
+    assert first[1] == str(offers[1].nonce)
+    assert (first[3], second[3]) == ("offer", "retract")
+    assert first[4].startswith("ETSC 0x")
+    assert first[6] == "20 Gwei"
+    assert re.fullmatch(r"0\.00\d+ ether", first[7])
+    (queued,) = ([words(cell).strip() for cell in row] for row in rows(page, "Queued"))
+    assert (queued[1], queued[3], queued[5]) == ("3", "transfer", "2 ether")
+    town.node.ask("miner_start")
+    wait_until(
+        lambda: "0 pending, 1 queued" in words(explorer.get("/pending").text), "the pool to be seen again"
+    )
+
+
+def test_of_many_the_first_200_are_shown_and_all_are_counted(
+    still: Still, make_explorer: ExplorerMaker
+) -> None:
+    explorer = make_explorer(still.node)
+    explorer.wait_for(still.node)
+    for signer in RICH[2:6]:
+        still.send(signer, *((ahead, Call(RICH[8].address, b"", 1)) for ahead in range(60)))
+    wait_until(lambda: "240 pending, 0 queued" in words(explorer.get("/pending").text), "the pool to be seen")
+    page = explorer.get("/pending").text
+    assert "These are the first 200 of 240." in words(page)
+    assert len(rows(page, "Pending")) == 200
+    assert len(set(hashes(page, "Pending", "tx"))) == 200
+
+
+def test_a_node_that_keeps_its_pool_to_itself_is_said_to(town: Town, make_explorer: ExplorerMaker) -> None:
+    explorer = make_explorer(town.node, start=False)
+    explorer.write_config(nodes=[{**explorer.config["nodes"][0], "ipc_path": None}])
+    explorer.start()
+    explorer.wait_for(town.node)
+    answer = explorer.get("/pending")
+    assert answer.status == 200
+    assert "the node keeps its pool to itself: it does not answer `txpool`" in words(answer.text)
+
+
+def test_without_a_node_the_page_says_so(make_explorer: ExplorerMaker) -> None:
+    explorer = make_explorer()
+    answer = explorer.get("/pending")
+    assert answer.status == 200
+    assert "What waits is not known: no node answers at the moment" in words(answer.text)
