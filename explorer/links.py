@@ -38,7 +38,9 @@ def time(seconds: int) -> Markup:
 
 @lru_cache(maxsize=4096)
 def date(seconds: int) -> Markup:
-    return _time(seconds, words.moment(seconds).removesuffix(" UTC"))
+    """With the day, where there is room for it."""
+    day, clock, _ = words.moment(seconds).split()
+    return _time(seconds, f'<span class="wide">{day} </span>{clock}')
 
 
 def _time(seconds: int, shown: str) -> Markup:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from tests.conftest import required
 from tests.e2e.conftest import SMALL
@@ -128,19 +129,20 @@ class Visit:
         self.page: Page = self.context.new_page()
         self.asked: list[str] = []
         self.said: list[str] = []
-        self.bytes = 0
+        self._finished: list[Request] = []
         self.page.on("request", self._request)
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("response", self._response)
+        self.page.on("requestfinished", lambda request: self._finished.append(request))
 
     def _request(self, request: Request) -> None:
         self.asked.append(request.url)
 
-    def _response(self, response: Response) -> None:
-        if "/events" not in response.url:
-            sizes = response.request.sizes()
-            self.bytes += sizes["responseBodySize"] + sizes["responseHeadersSize"]
+    def weight(self) -> int:
+        """Bytes over the wire of what the page is painted from."""
+        painted = [each for each in self._finished if each.resource_type not in ("fetch", "eventsource")]
+        sizes = [each.sizes() for each in painted]
+        return sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
 
     @property
     def complaints(self) -> list[str]:
@@ -157,7 +159,7 @@ def test_a_page_is_readable_for_everybody_and_complete_by_itself(
 ) -> None:
     visit = Visit(browser, shown, viewport=DESK, color_scheme=scheme)
     visit.page.goto(shown.paths[name], wait_until="load")
-    weight = visit.bytes
+    weight = visit.weight()
     faults = Axe().run(visit.page).response["violations"]
     assert [(fault["id"], [node["html"] for node in fault["nodes"]][:3]) for fault in faults] == []
     assert [url for url in visit.asked if not url.startswith(shown.url)] == []
@@ -185,7 +187,8 @@ def test_a_page_says_the_same_without_scripts(browser: Browser, shown: Shown, na
     for scripts in (True, False):
         visit = Visit(browser, shown, viewport=DESK, java_script_enabled=scripts)
         visit.page.goto(shown.paths[name], wait_until="load")
-        texts.append(set(visit.page.locator("main h1, main h2, main th").all_inner_texts()))
+        found = visit.page.locator("main h1, main h2, main th").all_inner_texts()
+        texts.append({re.sub("[0-9][0-9,]*", "N", text) for text in found})  # the chain goes on meanwhile
         visit.close()
     assert texts[0] == texts[1]
     assert texts[0]
