@@ -20,13 +20,13 @@ _UNCLES = {"0x" + "a1" * 32: 3, "0x" + "a2" * 32: 2}  # by hash: height; both in
 
 
 def test_the_newest_block_is_not_yet_deep_enough_and_one_below_three_others_is(
-    town: Town, explorer: Explorer
+    town: Town, api: Explorer
 ) -> None:
     head = town.node.height()
-    newest = words(explorer.get(f"/block/{head}").text)
+    newest = words(api.get(f"/block/{head}").text)
     assert "Confirmations 1 not yet deep enough 0 of the 3 blocks on top of it that campaigns" in newest
-    assert "Confirmations 3 not yet deep enough 2 of the 3" in words(explorer.get(f"/block/{head - 2}").text)
-    assert "Confirmations 4 deep enough" in words(explorer.get(f"/block/{head - 3}").text)
+    assert "Confirmations 3 not yet deep enough 2 of the 3" in words(api.get(f"/block/{head - 2}").text)
+    assert "Confirmations 4 deep enough" in words(api.get(f"/block/{head - 3}").text)
 
 
 def test_with_proof_of_work_six_blocks_are_needed(town: Town, make_explorer: ExplorerMaker) -> None:
@@ -136,7 +136,7 @@ def test_the_uncles_of_a_block_are_listed_and_found_by_their_hash(
         wait_until(lambda: explorer.tip() == node.head_hash(), "the index to reach the head")
         wait_until(lambda: explorer.get("/block/4").status == 200, "the page")
         page = explorer.get("/block/4").text
-        (first, second) = rows(page, "Uncles")
+        (first, second) = rows(page, "Table of uncles")
         for cells, (uncle_hash, height) in zip((first, second), _UNCLES.items(), strict=True):
             assert f"/block/{uncle_hash}" in cells[0]
             assert words(cells[1]).strip() == str(height)

@@ -37,18 +37,18 @@ def test_each_orphan_and_each_reorganisation_is_listed_once_with_the_rate_of_the
     node.grow(2, RICH[2], value=6)
     explorer.wait_for(node)
     walked = list(pages(explorer, "/forks"))
-    seen = [block for page in walked for block in hashes(page, "Orphans", "block")]
+    seen = [block for page in walked for block in hashes(page, "Table of orphans", "block")]
     orphans = explorer.rows("SELECT hash FROM blocks WHERE NOT canonical ORDER BY number DESC, id DESC")
     assert len(walked) > 1
     assert seen == ["0x" + row["hash"].hex() for row in orphans]
     assert set(left) <= set(seen)
     changes = explorer.rows("SELECT * FROM reorganisations ORDER BY id DESC")
-    told = rows(walked[0], "Reorganisations")
+    told = rows(walked[0], "Table of reorganisations")
     assert [(int(cells[1]), int(words(cells[2]))) for cells in told] == [
         (row["depth"], row["ancestor"]) for row in changes
     ]
     assert f"{len(orphans)} orphans, {len(changes)} reorganisations" in words(walked[0])
-    (sealer,) = rows(walked[0], "By sealer")
+    (sealer,) = rows(walked[0], "Table of sealers")
     height = node.height()
     assert SEALER.address in sealer[0]
     assert sealer[1:] == [
@@ -70,7 +70,7 @@ def test_the_pages_of_reorganisations_hold_each_once(
         node.grow(1, RICH[3], value=100 + round_)
     explorer.wait_for(node)
     walked = list(pages(explorer, "/forks", "changes"))
-    seen = [cells for page in walked for cells in rows(page, "Reorganisations")]
+    seen = [cells for page in walked for cells in rows(page, "Table of reorganisations")]
     assert len(walked) > 1
     assert len(seen) == explorer.rows("SELECT count(*) FROM reorganisations")[0][0] > 25
     assert len({tuple(cells) for cells in seen}) == len(seen)

@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,15 +15,18 @@ from chain.rpc import HttpRpc
 from contracts.replay import Books, replay
 from market.equilibrium import solve
 from market.parameters import Parameters
-from market.units import price_to_wei_per_mE
 from orchestrator.report import load_report
-from tests.explorer import played_market
-from tests.explorer.campaign_files import Played, Roster, report_of, write
-from tests.explorer.conftest import ExplorerMaker
-from tests.explorer.gethnode import RICH, SEALER, GethNode, genesis
-from tests.explorer.html_tables import table_of, tables_of
+from tests.explorer.html_tables import table_of
+from tests.explorer.played_campaigns import (
+    DISCRIMINATED,
+    LOADS,
+    OTHER_SEALER,
+    UNIFIED,
+    floats,
+    playing,
+    write_campaigns,
+)
 from tests.explorer.played_market import (
-    ADMINISTRATOR,
     BUYS,
     PROSUMERS,
     RETAILERS,
@@ -38,46 +38,11 @@ from tests.explorer.played_market import (
 from tests.explorer.running import Explorer, configuration
 from tests.explorer.test_pages import words
 
-UNIFIED = Parameters(w=(0.12, 0.1, 0.09), alpha=(1.0, 2.0))
-DISCRIMINATED = Parameters(w=(0.2, 0.165, 0.13), alpha=(1.0, 2.0), pricing="discriminated")
-LOADS = ((1.2, 0.8), (0.9, 1.1), (1.0, 1.0))
-OTHER_SEALER = RICH[16]
-ROSTER = Roster(
-    [each.address for each in PROSUMERS],
-    [each.address for each in SERVERS],
-    [SEALER.address, OTHER_SEALER.address],
-    [each.address for each in RETAILERS],
-)
-
 
 @pytest.fixture(scope="module")
 def market() -> Iterator[PlayedMarket]:
-    with tempfile.TemporaryDirectory(prefix="mkt-") as directory:  # short: a socket's path is limited
-        node = GethNode.create(Path(directory) / "node", genesis())
-        try:
-            node.start()
-            yield played_market.play(node)
-        finally:
-            node.stop()
-
-
-def write_campaigns(market: PlayedMarket, directory: Path) -> Path:
-    """Two campaigns, of slots 1 and 2 and of slots 3 and 4; slot 5 is nobody's."""
-    folder = directory / "campaigns"
-    write(folder, campaign(market, UNIFIED, (1, 2), id="0001"))
-    write(folder, campaign(market, DISCRIMINATED, (3, 4), id="0002", loads=LOADS))
-    return folder
-
-
-def campaign(market: PlayedMarket, game: Parameters, slots: Sequence[int], **change: Any) -> dict[str, Any]:
-    genesis_hash = market.node.ask("eth_getBlockByNumber", "0x0", False)["hash"]
-    played = []
-    for slot in slots:
-        of = {buy.prosumer: buy for buy in BUYS[slot]}
-        paid = [price_to_wei_per_mE(of[at].price) if at in of else 28 * 10**15 for at in range(3)]
-        x_mE = [of[at].amount_mE if at in of else None for at in range(3)]
-        played.append(Played(paid, x_mE, [of[at].energy_Wh if at in of else 0 for at in range(3)]))
-    return report_of(game, ROSTER, genesis_hash, market.etsc.address, played, first_slot=slots[0], **change)
+    with playing() as market:
+        yield market
 
 
 @pytest.fixture(scope="module")
@@ -98,23 +63,8 @@ def explorer(market: PlayedMarket, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def campaigns(market: PlayedMarket, tmp_path: Path) -> Path:
-    """The same two, to be changed."""
-    return write_campaigns(market, tmp_path)
-
-
-@pytest.fixture
-def own_explorer(market: PlayedMarket, campaigns: Path, make_explorer: ExplorerMaker) -> Explorer:
-    """One whose campaigns a test changes."""
-    explorer = make_explorer(
-        market.node, contract=market.etsc.address, accounts=accounts(), campaigns=str(campaigns)
-    )
-    explorer.wait_for(market.node)
-    return explorer
-
-
-def floats(cells: Sequence[str]) -> list[float | None]:
-    return [None if cell == "–" else float(cell.replace(",", "")) for cell in cells]
+def campaigns(explorer: Explorer) -> Path:
+    return Path(explorer.config["campaigns"])
 
 
 def test_the_campaigns_here_are_such_as_the_testbed_reads(campaigns: Path) -> None:
@@ -252,8 +202,7 @@ def test_electricity_by_pair_and_hour_is_that_traded(explorer: Explorer) -> None
 def _books(market: PlayedMarket, last_block: int) -> Books:
     with HttpRpc(market.node.rpc_url) as rpc:
         events = rpc.fetch(market.etsc.events(0, last_block))
-        terms = rpc.fetch(market.etsc.terms())
-    return replay(events, terms, played_market.Q_MILLI)
+    return replay(events)
 
 
 @pytest.mark.parametrize("slot", [1, 2, 3, 4, 5])
@@ -328,89 +277,6 @@ def test_blocks_of_each_sealer_stand_beside_its_computing_share(
     assert "Under Clique the sealers take turns" in words(page)
 
 
-def test_without_a_campaigns_report_nothing_is_made_up(
-    market: PlayedMarket, make_explorer: ExplorerMaker, tmp_path: Path
-) -> None:
-    explorer = make_explorer(market.node, contract=market.etsc.address, accounts=accounts())
-    explorer.wait_for(market.node)
-
-    def check() -> str:
-        page = explorer.get("/market").text
-        text = words(page)
-        assert "No campaign's parameters are known for these slots" in text
-        assert "Utilities are not known either." in text
-        assert not [table for table in tables_of(page) if table.caption.startswith("Utility")]
-        assert all("equilibrium" not in " ".join(table.head) for table in tables_of(page))
-        assert (
-            table_of(page, f"{text.split(' blocks, ')[0].split()[-1]} blocks").row("node-1")[3] == "not known"
-        )
-        return text
-
-    assert "report" not in check().partition("No campaign's parameters")[0]
-    # A folder that is not there yet, one with another chain's campaign, and one of another contract.
-    explorer.write_config(campaigns=str(tmp_path / "campaigns"))
-    check()
-    write(
-        tmp_path / "campaigns",
-        campaign(market, UNIFIED, (1, 2))
-        | {"chain": {"genesis_hash": "0x" + "11" * 32, "contract": market.etsc.address}},
-    )
-    other = campaign(market, UNIFIED, (1, 2), id="0002")
-    other["chain"]["contract"] = ADMINISTRATOR.address
-    write(tmp_path / "campaigns", other)
-    check()
-
-
-def test_a_damaged_report_is_named_and_the_others_count(
-    market: PlayedMarket, campaigns: Path, own_explorer: Explorer
-) -> None:
-    (campaigns / "0003").mkdir()
-    (campaigns / "0003" / "report.json").write_text('{"kind": "campaign report", "version": 1')
-    wrong = campaign(market, UNIFIED, (5,), id="0004")
-    del wrong["parameters"]["eta"]
-    write(campaigns, wrong)
-    fewer = campaign(market, UNIFIED, (5,), id="0005")
-    fewer["participants"] = [each for each in fewer["participants"] if each["name"] != "prosumer-3"]
-    write(campaigns, fewer)
-    market.node.grow(1, RICH[20])
-    own_explorer.wait_for(market.node)
-    text = words(own_explorer.get("/market").text)
-    for place in ("0003/report.json", "0004/report.json", "0005/report.json"):
-        assert f"The report {place} is damaged" in text
-    assert "campaign 0001 (slots 1 to 2, policy equilibrium)" in text
-    assert "campaign 0002 (slots 3 to 4" in text
-    assert "For 1 of these slots no campaign's parameters are known" in text
-    shutil.rmtree(campaigns / "0003")
-    write(campaigns, campaign(market, UNIFIED, (5,), id="0004"))
-    market.node.grow(1, RICH[20])
-    own_explorer.wait_for(market.node)
-    text = words(own_explorer.get("/market").text)
-    assert "0003" not in text
-    assert "campaign 0004 (slots 5 to 5" in text
-
-
-def test_a_slot_that_is_not_deep_enough_has_no_utility_yet(
-    market: PlayedMarket, campaigns: Path, own_explorer: Explorer
-) -> None:
-    write(campaigns, campaign(market, UNIFIED, (5,), id="0003"))
-    text = own_explorer.get("/market?slots=1").text
-    assert floats(table_of(text, "Utility of the edge server").column("reached"))[0] is not None
-    # Three blocks on top are enough for Clique; an explorer that stands at two has none.
-    node = market.node
-    height = node.height()
-    try:
-        node.rewind(market.ends[5] + 2)
-        own_explorer.wait_for(node)
-        text = own_explorer.get("/market?slots=1").text
-        assert floats(table_of(text, "Utility of the edge server").column("reached"))[0] is None
-        assert floats(table_of(text, "Demand of all together").column("bought"))[0] == 1.0
-    finally:
-        node.grow(height - node.height(), RICH[20], value=2)
-    own_explorer.wait_for(node)
-    text = own_explorer.get("/market?slots=1").text
-    assert floats(table_of(text, "Utility of the edge server").column("reached"))[0] is not None
-
-
 def test_windows_lead_from_one_to_the_next(explorer: Explorer) -> None:
     seen = []
     path = "/market?slots=2"
@@ -450,19 +316,3 @@ def test_nonsense_in_the_query_is_a_page(explorer: Explorer, query: str) -> None
     assert answer.status == 200
     assert "style=" not in answer.text
     assert answer.text.count("<script") == 1
-
-
-def test_before_the_first_slot_and_before_the_contract_it_says_so(
-    make_node: Any, make_explorer: ExplorerMaker
-) -> None:
-    node = make_node()
-    explorer = make_explorer(node)
-    answer = explorer.get("/market")
-    assert answer.status == 404
-    assert "No ETSC is known yet" in words(answer.text)
-    founded = PlayedMarket.found(node)
-    explorer.write_config(contract=founded.etsc.address)
-    explorer.wait_for(node)
-    node.grow(1, RICH[20])
-    explorer.wait_for(node)
-    assert "has not opened a slot yet" in words(explorer.get("/market").text)

@@ -56,16 +56,16 @@ def test_what_waits_is_shown_by_sender_and_nonce_with_what_it_calls_and_its_fee(
         lambda: "2 pending, 1 queued at node-1" in words(explorer.get("/pending").text), "the pool to be seen"
     )
     page = explorer.get("/pending").text
-    assert hashes(page, "Pending", "tx") == [offers[1].hash, offers[0].hash]  # by nonce
-    assert hashes(page, "Queued", "tx") == [waits[0].hash]
-    first, second = ([words(cell).strip() for cell in row] for row in rows(page, "Pending"))
+    assert hashes(page, "Table of what is pending", "tx") == [offers[1].hash, offers[0].hash]  # by nonce
+    assert hashes(page, "Table of what is queued", "tx") == [waits[0].hash]
+    first, second = ([words(cell).strip() for cell in row] for row in rows(page, "Table of what is pending"))
     assert first[0].startswith("retailer-1 0x")
     assert first[1] == str(offers[1].nonce)
     assert (first[3], second[3]) == ("offer", "retract")
     assert first[4].startswith("ETSC 0x")
     assert first[6] == "20 Gwei"
     assert re.fullmatch(r"0\.00\d+ ether", first[7])
-    (queued,) = ([words(cell).strip() for cell in row] for row in rows(page, "Queued"))
+    (queued,) = ([words(cell).strip() for cell in row] for row in rows(page, "Table of what is queued"))
     assert (queued[1], queued[3], queued[5]) == ("3", "transfer", "2 ether")
     town.node.ask("miner_start")
     wait_until(
@@ -83,8 +83,8 @@ def test_of_many_the_first_200_are_shown_and_all_are_counted(
     wait_until(lambda: "240 pending, 0 queued" in words(explorer.get("/pending").text), "the pool to be seen")
     page = explorer.get("/pending").text
     assert "These are the first 200 of 240." in words(page)
-    assert len(rows(page, "Pending")) == 200
-    assert len(set(hashes(page, "Pending", "tx"))) == 200
+    assert len(rows(page, "Table of what is pending")) == 200
+    assert len(set(hashes(page, "Table of what is pending", "tx"))) == 200
 
 
 def test_a_node_that_keeps_its_pool_to_itself_is_said_to(town: Town, make_explorer: ExplorerMaker) -> None:

@@ -19,7 +19,7 @@ from contracts.etsc import contract_address
 from explorer.words import ether
 from tests.explorer.conftest import ExplorerMaker, NodeMaker
 from tests.explorer.gethnode import CHAIN_ID, FEES, RICH, GethNode, genesis, wait_until
-from tests.explorer.running import Explorer
+from tests.explorer.running import Explorer, configuration
 from tests.explorer.test_pages import words
 from tests.explorer.trading_town import EDGE_SERVER, HOSTILE, TERMS, SALE_WEI_PER_mE, Town
 from tests.explorer.walking import rows
@@ -80,12 +80,17 @@ def scene() -> Iterator[Scene]:
             node.stop()
 
 
-@pytest.fixture
-def explorer(scene: Scene, make_explorer: ExplorerMaker) -> Explorer:
-    town = scene.town
-    explorer = make_explorer(town.node, contract=town.etsc.address, accounts=town.accounts())
-    explorer.wait_for(town.node)
-    return explorer
+@pytest.fixture(scope="module")
+def explorer(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
+    """Of the scene; `read` waits for it."""
+    directory, town = tmp_path_factory.mktemp("explorer"), scene.town
+    changes = {"contract": town.etsc.address, "accounts": town.accounts()}
+    explorer = Explorer(directory, configuration(directory, town.node, **changes))
+    try:
+        explorer.start()
+        yield explorer
+    finally:
+        explorer.kill()
 
 
 def read(explorer: Explorer, scene: Scene, tx_hash: str) -> str:
@@ -161,7 +166,7 @@ def test_a_reason_that_is_markup_stays_text(scene: Scene, explorer: Explorer) ->
 def test_ether_that_etsc_pays_out_is_shown_as_moved_inside(scene: Scene, explorer: Explorer) -> None:
     (sent,) = scene.node.send(EDGE_SERVER, scene.town.etsc.withdraw())
     explorer.wait_for(scene.node)
-    (cells,) = rows(explorer.get("/tx/" + sent).text, "Internal transfers")
+    (cells,) = rows(explorer.get("/tx/" + sent).text, "Table of internal transfers")
     assert scene.town.etsc.address in cells[1]
     assert EDGE_SERVER.address in cells[2]
     earned_wei = 6_000 * (SALE_WEI_PER_mE - TERMS.min_unit_price)
@@ -180,7 +185,7 @@ def test_only_what_was_not_undone_counts_as_moved(scene: Scene, explorer: Explor
     explorer.wait_for(scene.node)
     page = explorer.get("/tx/" + sent).text
     assert "Status success" in words(page)
-    (cells,) = rows(page, "Internal transfers")  # and not the one that was refused
+    (cells,) = rows(page, "Table of internal transfers")  # and not the one that was refused
     assert words(cells[0]).strip() == "call"
     assert _STRANGER in cells[2].lower()
     assert words(cells[3]).strip() == "1.5 ether"
