@@ -1,4 +1,4 @@
-# make setup | demo | test | lint | bench | lock | clean
+# make setup | demo | test | lint | bench | screenshots | lock | clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ SLOTS ?= 10
 WORKERS ?= 4
 BENCH ?= up campaign
 
-.PHONY: setup runtime lint test demo bench lock clean
+.PHONY: setup runtime lint test demo bench screenshots lock clean
 
 # Everything to develop and to test with.
 setup: $(VENV)/.installed-dev
@@ -43,7 +43,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Docker's and proof of work's tests skip, and say why, where the machine lacks them.
+# Docker's, proof of work's and the browser's tests skip, and say why, where the machine lacks them.
 test: lint
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
@@ -53,6 +53,10 @@ demo: runtime
 
 bench: setup
 	@for name in $(BENCH); do $(BIN)/python -m bench $$name || exit 1; done
+
+# The pictures of docs/explorer.md, taken by the test of the pages in a browser.
+screenshots: setup
+	TESTBED_SCREENSHOTS=docs/images/explorer TESTBED_REQUIRE=chromium $(BIN)/pytest -n0 tests/e2e/test_browser.py
 
 # The newest versions that fit together, with hashes; `make setup` installs these and no others.
 # The build backend is among them because `pip install -e .` must not fetch one.

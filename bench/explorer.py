@@ -28,7 +28,7 @@ from bench.longchain import Filler, LongChain, long_chain
 from bench.room import Room, uninterrupted
 from chain.heads import heads
 from chain.rpc import HttpRpc, quantity
-from errors import EnvironmentFault
+from errors import EnvironmentFault, TestbedError
 from orchestrator.allocation import allocate_ports
 from orchestrator.golang import go_install
 
@@ -36,9 +36,10 @@ _VEGETA = "github.com/tsenart/vegeta/v12@v12.12.0"
 _RATE = 200
 _SECONDS = 600.0
 _TRANSACTIONS = 20_000
-_PER_BLOCK = 90
+_PER_BLOCK = 100  # of twenty senders: all of them have sent as much when a block is full
 _SHORT, _LONG = 10_000, 1_000_000
 _HEADS = 40
+_QUIET_SECONDS = 30.0
 # What the issue that ordered the explorer allows.
 _PAGE_MS, _GROWTH, _FRESH_MS, _MEMORY_MIB, _PAINT_KB = 20.0, 1.2, 250.0, 200.0, 60.0
 _LISTS = {
@@ -237,7 +238,7 @@ def _blocks_every_second(chain: LongChain, seconds: int, place: Room) -> Iterato
                 filler.blocks(raw[start : start + _PER_BLOCK], _PER_BLOCK, lambda _: None)
                 if ended.wait(1.0):
                     return
-        except EnvironmentFault as error:
+        except TestbedError as error:
             failed.append(error)
 
     thread = threading.Thread(target=fill)
@@ -288,9 +289,12 @@ def _fetch(port: int, path: str) -> tuple[str, int]:
 def _freshness(chain: LongChain, port: int) -> list[float]:
     """Milliseconds from a head of the node until the overview links to that block."""
     ended = threading.Event()
-    delays = []
+    delays: list[float] = []
+    begun = time.perf_counter()
     for head in heads([chain.ws_url], ended):
         if head is None:
+            if time.perf_counter() - begun > _QUIET_SECONDS:
+                raise EnvironmentFault("the chain has stopped", where=chain.rpc_url)
             continue
         begun = time.perf_counter()
         while f'href="/block/{head.number}"' not in _fetch(port, "/")[0]:

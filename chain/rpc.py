@@ -38,16 +38,26 @@ class RpcUnreachable(EnvironmentFault):
 
 @dataclass(frozen=True)
 class Read(Generic[T]):
-    """A question to a node and how to read its answer; at_block adds the block asked about."""
+    """A question to a node and how to read its answer; at_block adds the block asked about. `refused` is for
+    one who can tell what a node's refusal means: the error that is raised in the place of RpcError."""
 
     method: str
     params: tuple[Any, ...]
     decode: Callable[[Any], T]
     at_block: bool = False
+    refused: Callable[[RpcError], TestbedError] | None = None
 
     def request(self, block: BlockTag) -> tuple[str, list[Any]]:
         tag = quantity(block) if isinstance(block, int) else block
         return self.method, [*self.params, tag] if self.at_block else list(self.params)
+
+    def answer(self, result: Any) -> T:
+        """What the node's result, or its refusal, comes to."""
+        if not isinstance(result, RpcError):
+            return self.decode(result)
+        if self.refused is None:
+            raise result
+        raise self.refused(result) from result
 
 
 def quantity(number: int) -> str:
@@ -81,8 +91,12 @@ class Rpc(ABC):
 
     def request(self, method: str, *params: Any) -> Any:
         """The result of one call. Raises RpcError or RpcUnreachable."""
+        return self._raise_or(self._ask(method, params))
+
+    def _ask(self, method: str, params: Sequence[Any]) -> Any:
+        """The result of one call, or the RpcError that it failed with."""
         body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-        return self._raise_or(self._result(self._exchange(json.dumps(body).encode())))
+        return self._result(self._exchange(json.dumps(body).encode()))
 
     def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """The results of several calls in their order; an RpcError stands where a call failed."""
@@ -107,13 +121,13 @@ class Rpc(ABC):
         return [self._result(by_id[id_]) for id_ in ids]
 
     def fetch(self, read: Read[T], block: BlockTag = "latest") -> T:
-        method, params = read.request(block)
-        return read.decode(self.request(method, *params))
+        """The answer to one read. Raises RpcError, or what the read makes of it."""
+        return read.answer(self._ask(*read.request(block)))
 
     def fetch_all(self, reads: Sequence[Read[Any]], block: BlockTag = "latest") -> list[Any]:
-        """The answers to several reads in one round trip. Raises the first RpcError."""
+        """The answers to several reads in one round trip. Raises as `fetch` does for the first refused."""
         results = self.batch([read.request(block) for read in reads])
-        return [read.decode(self._raise_or(result)) for read, result in zip(reads, results, strict=True)]
+        return [read.answer(result) for read, result in zip(reads, results, strict=True)]
 
     def _result(self, answer: Any) -> Any:
         if not isinstance(answer, dict) or not ("result" in answer or "error" in answer):

@@ -14,7 +14,10 @@ _ROOMS = (
     *("bots", "chain", "contracts", "errors", "experiments"),
     *("explorer", "genesis", "learning", "market", "testbed"),
 )
-_ENGINE = re.compile(r"docker|supervisor|compose\b|podman|containerd|\bcontainers?\b|swarm", re.IGNORECASE)
+# SwarmSource is a field of Etherscan's API.
+_ENGINE = re.compile(
+    r"docker|supervisor|compose\b|podman|containerd|\bcontainers?\b|swarm(?!source)", re.IGNORECASE
+)
 _TEXTS = {".py", ".html", ".js", ".css", ".sol", ".json", ".md"}
 
 

@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,13 +161,28 @@ class GethNode:
                 # Without a period, a transaction that comes amid a sealing waits until one more comes.
                 if time.monotonic() > nudge_at:
                     nudge_at += _STUCK_SECONDS
-                    own = rpc.fetch(nonce_of(_NUDGE.address))
+                    own = rpc.fetch(nonce_of(_NUDGE.address), "pending")
                     one_more = _NUDGE.sign(Call(_NUDGE.address, b""), own, CHAIN_ID, FEES)
                     rpc.request("eth_sendRawTransaction", one_more.raw)
                 return rpc.fetch(nonce_of(signer.address)) >= nonce + len(signed)
 
             wait_until(mined, "transactions to be mined")
         return [transaction.hash for transaction in signed]
+
+    def send_at_once(self, *sent: tuple[Wallet, Sequence[Call]]) -> None:
+        """Everybody's calls into as few blocks as hold them: nothing is sealed until all are there."""
+        self.ask("miner_stop")
+        with HttpRpc(self.rpc_url, 20) as rpc:
+            last = []
+            for signer, calls in sent:
+                nonce = rpc.fetch(nonce_of(signer.address))
+                signed = [signer.sign(call, nonce + at, CHAIN_ID, FEES) for at, call in enumerate(calls)]
+                refused = rpc.batch([("eth_sendRawTransaction", [each.raw]) for each in signed])
+                assert all(isinstance(answer, str) for answer in refused), refused
+                last.append(signed[-1].hash)
+            self.ask("miner_start")
+            receipts = [("eth_getTransactionReceipt", [tx_hash]) for tx_hash in last]
+            wait_until(lambda: None not in rpc.batch(receipts), "transactions to be mined")
 
     def grow(self, blocks: int, signer: Wallet, value: int = 1) -> None:
         """At least so many blocks more, each with a transfer: the chain seals when it has one."""

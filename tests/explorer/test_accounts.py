@@ -39,8 +39,10 @@ def test_the_pages_hold_each_account_once_by_its_number_of_transactions(
 ) -> None:
     node = make_node()
     strangers = [to_checksum_address(f"0x{at:040x}") for at in range(0x1000, 0x1000 + 120)]
-    node.send(RICH[0], *(Call(stranger, b"", 10**15) for stranger in strangers))
-    node.send(RICH[1], *(Call(stranger, b"", 1) for stranger in strangers[:30]))
+    node.send_at_once(
+        (RICH[0], [Call(stranger, b"", 10**15) for stranger in strangers]),
+        (RICH[1], [Call(stranger, b"", 1) for stranger in strangers[:30]]),
+    )
     explorer = make_explorer(node)
     explorer.wait_for(node)
     walked = list(pages(explorer, "/accounts"))

@@ -6,9 +6,8 @@ import re
 from typing import Any
 
 from chain.call import Call
-from chain.rpc import HttpRpc, nonce_of
 from tests.explorer.conftest import ExplorerMaker, NodeMaker
-from tests.explorer.gethnode import CHAIN_ID, FEES, RICH, SEALER, SEALERS, genesis, wait_until
+from tests.explorer.gethnode import RICH, SEALER, SEALERS, genesis, wait_until
 from tests.explorer.lying_node import Lie, lying_node
 from tests.explorer.running import Explorer
 from tests.explorer.test_pages import words
@@ -80,15 +79,8 @@ def test_a_block_of_many_transactions_is_shown_in_parts(
     make_node: NodeMaker, make_explorer: ExplorerMaker
 ) -> None:
     node = make_node()
-    node.ask("miner_stop")
-    with HttpRpc(node.rpc_url) as rpc:
-        for signer in RICH[:3]:
-            nonce = rpc.fetch(nonce_of(signer.address))
-            calls = [Call(RICH[9].address, b"", at) for at in range(50)]
-            raw = [signer.sign(call, nonce + at, CHAIN_ID, FEES).raw for at, call in enumerate(calls)]
-            rpc.batch([("eth_sendRawTransaction", [each]) for each in raw])
-    node.ask("miner_start")
-    wait_until(lambda: node.height() == 1, "the block")
+    transfers = [Call(RICH[9].address, b"", at) for at in range(50)]
+    node.send_at_once(*((signer, transfers) for signer in RICH[:3]))
     explorer = make_explorer(node)
     explorer.wait_for(node)
     first, rest = explorer.get("/block/1").text, explorer.get("/block/1?from=100").text
