@@ -17,7 +17,7 @@ from Crypto.Hash import keccak
 
 _PLACE = {"block_number", "block_hash", "tx_hash", "log_index"}
 _SENTENCES = {
-    "Initialised": "the market was set up with {total_elecoins}, electricity at {unit_power_price}",
+    "Initialised": "the market was set up with {total_elecoins} and electricity at {unit_power_price}",
     "AdministrationOffered": "{administrator} offered the administration to {successor}",
     "AdministrationTaken": "{administrator} took over the administration",
     "Paused": "the market was paused",

@@ -1,9 +1,9 @@
 """What a machine may lack, and what becomes of the tests that need it.
 
 `@pytest.mark.docker` and `@pytest.mark.pow` tests skip, and say why, where Docker does not answer or the
-data sets of proof of work are not cached. Named in TESTBED_REQUIRE (`docker,pow,chromium`, as .ci/run sets it)
-they fail instead; a generation under way is then waited for. So do the pages' tests in a browser without
-`chromium`.
+data sets of proof of work are not cached; so do the pages' tests without `chromium`. Named in
+TESTBED_REQUIRE (`docker,pow,chromium`, as .ci/run sets it) they fail instead; a generation under way is then
+waited for.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from explorer.pages.lists import HASH, NUMBER, depth, indexed_to, number_in, wha
 from explorer.queries import Connection
 from explorer.site import Site, site_of
 
-_TRANSACTIONS_PER_PAGE = 100
+_TRANSACTIONS_PER_PAGE = 50
 _MOST_IN_A_BLOCK = 2**20 - 1
 
 

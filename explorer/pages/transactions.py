@@ -9,7 +9,7 @@ from explorer import queries
 from explorer.pages.lists import before, older, what
 from explorer.site import site_of
 
-_PER_PAGE = 50
+_PER_PAGE = 25
 
 
 def transactions(request: Request) -> Response:
