@@ -92,6 +92,7 @@ class Comparison:
     limits: Sequence[Limit]
     figures: Mapping[str, Any] = field(default_factory=dict)
     rows: Rows | None = None
+    more_rows: Rows | None = None
 
     @property
     def holds(self) -> bool:
@@ -110,12 +111,14 @@ class Comparison:
 
 def show(out: Console, comparison: Comparison) -> None:
     out.print(f"[bold]{comparison.title}[/bold]")
-    if comparison.rows is not None:
-        first, *others = comparison.rows.headings
+    for rows in (comparison.rows, comparison.more_rows):
+        if rows is None:
+            continue
+        first, *others = rows.headings
         single = Table(first)
         for heading in others:
             single.add_column(heading, justify="right")
-        for row in comparison.rows.rows:
+        for row in rows.rows:
             single.add_row(*row)
         out.print(single)
     table = Table()

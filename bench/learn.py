@@ -1,7 +1,9 @@
 """`bench learn`: updates of DMA-UBRL a second, beside the same in C and OpenSpiel's WoLF-PHC.
 
 All play the preset `interior` on 40 prices and 40 demands with the same settings, in turns, so that what else
-the machine does hits all of them. An update is one agent's in one step.
+the machine does hits all of them. An update is one agent's in one step. In the middle of the turns
+`testbed experiment all` runs as a whole, some minutes: what its learners reach of the rate of one process for
+each core, measured before and after.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ import numpy as np
 from bench.figures import Comparison, Limit, Rows, Side
 from bench.room import Room
 from errors import EnvironmentFault
+from experiments.catalogue import FIGURES
+from experiments.experiment import run_experiments
 from learning.game import Game
 from learning.learner import LEARNERS, train, updates_per_step
 from learning.strategies import exact
@@ -41,6 +45,9 @@ _UPDATES = _STEPS * updates_per_step(_GAME)
 _RATE = 5.0  # million updates a second on one core
 _OF_C = 0.6
 _OF_OPEN_SPIEL = 250.0
+_OF_PROCESSES = 0.7
+_WHOLE_MINUTES = 10.0
+_SEEDS = 12
 
 _SOURCE = Path(__file__).with_name("learner.c")
 _OPEN_SPIEL_SECONDS = 1.0
@@ -56,8 +63,11 @@ class _Rates:
     one: list[float] = field(default_factory=list)
     all: list[float] = field(default_factory=list)
     open_spiel: list[float] = field(default_factory=list)
+    experiments: list[float] = field(default_factory=list)
     price_c: list[float] = field(default_factory=list)
     price: list[float] = field(default_factory=list)
+    whole_seconds: float = 0.0
+    genetic_seconds: float = 0.0
 
 
 def measure(place: Room, repetitions: int) -> Comparison:
@@ -69,6 +79,8 @@ def measure(place: Room, repetitions: int) -> Comparison:
     rates = _Rates()
     with _processes(cores) as processes:
         for seed in range(repetitions):
+            if seed == repetitions // 2:
+                _experiments(place, rates)
             rate, price = program.learn(seed)
             rates.c.append(rate)
             rates.price_c.append(price)
@@ -89,12 +101,33 @@ def measure(place: Room, repetitions: int) -> Comparison:
         Side("learner, one core", "thousand/s", rates.one, [call]),
         Side(f"learner, {cores} processes at once", "thousand/s", rates.all, [call]),
         Side("OpenSpiel, one core", "thousand/s", rates.open_spiel, [open_spiel.command]),
+        Side("testbed experiment all", "thousand/s", rates.experiments, [_EXPERIMENTS]),
     ]
     return _compared(rates, sides, cores)
 
 
+_EXPERIMENTS = f"testbed experiment all --seeds {_SEEDS} --steps {_STEPS}"
+
+
+def _experiments(place: Room, rates: _Rates) -> None:
+    """Every experiment from nothing, as the command runs them."""
+    said = {"": 0}
+
+    def show(what: str, done: float, left: float | None) -> None:
+        tenth = int(done * 10)
+        if said.get(what) != tenth:
+            said[what] = tenth
+            place.report(f"{_EXPERIMENTS}: {what} {done:.0%}")
+
+    begun = time.perf_counter()
+    outcome = run_experiments(list(FIGURES), _SEEDS, _STEPS, place.scratch("experiments"), show)
+    rates.whole_seconds = time.perf_counter() - begun
+    rates.genetic_seconds = outcome.searches.seconds
+    rates.experiments.append(outcome.learners.updates / outcome.learners.seconds / 1e3)
+
+
 def _compared(rates: _Rates, sides: Sequence[Side], cores: int) -> Comparison:
-    c, one, together, open_spiel = sides
+    c, one, together, open_spiel, experiments = sides
     of_c = one.median / c.median
     of_one = together.median / (cores * one.median)
     optimum = measured(exact(_GAME)).price
@@ -110,8 +143,16 @@ def _compared(rates: _Rates, sides: Sequence[Side], cores: int) -> Comparison:
             Limit(
                 "learner / OpenSpiel, medians", one.median / open_spiel.median, _OF_OPEN_SPIEL, at_least=True
             ),
+            Limit(
+                f"learners of all experiments / {cores} processes at once",
+                experiments.median / together.median,
+                _OF_PROCESSES,
+                at_least=True,
+            ),
+            Limit("all experiments, minutes", rates.whole_seconds / 60, _WHOLE_MINUTES),
         ],
         figures={
+            "genetic_seconds": round(rates.genetic_seconds, 1),
             "processes": cores,
             "processes_ratio": round(of_one, 4),
             "prices": {side: round(price, 4) for side, price in prices.items()},
@@ -121,6 +162,7 @@ def _compared(rates: _Rates, sides: Sequence[Side], cores: int) -> Comparison:
             ["without a limit", ""],
             [
                 [f"{cores} processes at once / {cores} × one alone", f"{of_one:.2f}"],
+                ["genetic algorithm in all experiments, s", f"{rates.genetic_seconds:.0f}"],
                 ["mean price learnt in C", f"{prices['c']:.2f}"],
                 ["mean price learnt here", f"{prices['learner']:.2f}"],
                 ["best price of the grid", f"{optimum:.2f}"],

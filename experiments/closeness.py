@@ -59,7 +59,7 @@ def _gap_draw(data: pd.DataFrame) -> Picture:
         panel.set_yscale("symlog", linthresh=max(1e-4, float(smallest[smallest > 0].min())))
         panel.set_ylim(bottom=0)
     for panel, wanted in zip(axes, (LEADER_GAP, FOLLOWER_GAP), strict=False):
-        panel.axhline(wanted, color=BLACK, linewidth=0.6, linestyle=(0, (1, 2)))
+        panel.axhline(wanted, color=BLACK, linewidth=0.6, linestyle=(0, (1, 2)), label="at most wanted")
     legend(picture, axes)
     return picture
 
@@ -84,9 +84,9 @@ def _gap_claims(data: pd.DataFrame) -> list[Claim]:
                 "testbed",
                 "interior",
                 holds,
-                f"leader {_share(seen['leader_gap'])}, followers {_share(seen['follower_gap'])}, price"
-                f" {seen['price']['mean']:.2f} [{seen['price']['low']:.2f}, {seen['price']['high']:.2f}]"
-                f" where the grid's optimum is {best:.2f}",
+                f"leader {_share(seen['leader_gap'])}; followers {_share(seen['follower_gap'])}; price"
+                f" {seen['price']['mean']:.2f} [{seen['price']['low']:.2f}, {seen['price']['high']:.2f}], IQM"
+                f" {seen['price']['iqm']:.2f}, where the grid's optimum is {best:.2f}",
                 why(
                     holds,
                     if_so="Its values are averages over each action's visits; “Sensitivity to exploration”"
@@ -108,7 +108,7 @@ _SHORT = {
 
 
 def _share(row: pd.Series) -> str:
-    return f"{row['mean']:.3%} [{row['low']:.3%}, {row['high']:.3%}]"
+    return f"{row['mean']:.3%} [{row['low']:.3%}, {row['high']:.3%}], IQM {row['iqm']:.3%}"
 
 
 def _false_pass(last: pd.DataFrame) -> Claim:

@@ -69,6 +69,9 @@ def panels(
         figsize=(max(2, columns) * _PANEL_WIDTH, rows * _PANEL_HEIGHT + 0.5), layout="constrained"
     )
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in axes[len(titles) :]:
+        figure.delaxes(spare)
+    axes = axes[: len(titles)]
     for index, (each, title) in enumerate(zip(axes, titles, strict=True)):
         each.set_title(title, loc="left", weight="bold")
         each.set_xlabel(x)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure as Picture
 
 from experiments.drawing import BLACK, SERIES, legend, line, panels
+from experiments.fig4cd_claims import BREAK_EVEN
 from experiments.figure import Claim, Figure, chosen, mean, means, over_seeds, rank_correlation, why
 from experiments.runs import FOLLOWER_GAP, LEADER_GAP, Run, Training
 from experiments.sweep import Results
@@ -16,14 +18,17 @@ from learning.game import Game
 from learning.learner import LEARNERS
 from learning.strategies import exact, measure
 from market.equilibrium import solve
+from market.mining import mining_utility
 from market.parameters import Parameters, Pricing
 from market.presets import PRESETS, preset
 
 _CHECKPOINTS = 40
 _NEARLY_EQUAL = 0.2  # of the mean: the largest difference of demands that are called similar
 _CLOSE = 0.05
+_FALLS = -0.9  # rank correlation of prices and demands
 _FOUR = 4
 _GAPS = ("leader_gap", "follower_gap")
+_DASHES: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 0.8}
 
 
 def _games(pricing: Pricing) -> dict[str, Parameters]:
@@ -94,7 +99,8 @@ def _draw(data: pd.DataFrame) -> Picture:
                 label, colour = ("all prosumers", BLACK) if together else (f"prosumer {i + 1}", SERIES[i])
                 line(panel, chosen(mine, policy="dma-ubrl"), "thousands", label, colour)
                 level = mean(mine, policy="equilibrium")
-                panel.axhline(level, color=colour, linestyle=(0, (4, 2)), linewidth=0.8)
+                panel.axhline(level, color=colour, **_DASHES)
+    axes[-1].plot([], [], color=BLACK, label="equilibrium on the grid", **_DASHES)
     legend(picture, axes)
     return picture
 
@@ -168,7 +174,7 @@ def _claims_discriminated(data: pd.DataFrame) -> list[Claim]:
         prices, demands = _last(data, name, "price"), _last(data, name, "demand")
         correlation = rank_correlation(prices, demands)
         exact_prices = _last(data, name, "price", "equilibrium")
-        holds = max(exact_prices) > min(exact_prices) and correlation <= -0.9
+        holds = max(exact_prices) > min(exact_prices) and correlation <= _FALLS
         solved = solve(_games("discriminated")[name])
         exact_correlation = rank_correlation(solved.prices, solved.demands)
         g = PRESETS[name].parameters
@@ -187,10 +193,38 @@ def _claims_discriminated(data: pd.DataFrame) -> list[Claim]:
                     f" takes w > 4kη/θ = {bound:.3f} and no binding cap, as here.",
                     if_not=f"The cap p_max = {g.p_max:g} binds for everybody: no price differs.",
                 ),
-                exact_correlation <= -0.9,
+                exact_correlation <= _FALLS,
             )
         )
+        claims.append(_with_break_even(name, holds, exact_correlation <= _FALLS))
     return claims
+
+
+def _with_break_even(name: str, learnt: bool, exactly: bool) -> Claim:
+    """Two claims of the paper under one set of values: each can hold, but not both."""
+    g = _games("discriminated")[name]
+    below, above = (_trade(replace(g, Q=BREAK_EVEN + step)) for step in (-0.05, 0.05))
+    breaks_even = below < 0 < above
+    costly = preset("discriminated")
+    e_c = _trade(replace(costly, Q=BREAK_EVEN)) / costly.k
+    return Claim(
+        f"… and with the same values Q ≤ {BREAK_EVEN} cannot offset the server's cost, as in Fig. 4(c).",
+        "paper",
+        name,
+        learnt and breaks_even,
+        f"demand {'falls' if exactly else 'does not fall'} with price; with a price for each, U_e − U_m is"
+        f" {below:.1f} at Q = 0.40, {above:.1f} at 0.50",
+        "",
+        exactly and breaks_even,
+        "Where demand falls with price, w > 4kη/θ, prices are above 2k/Q. Where Q ≤ 0.45 earns nothing and"
+        f" e_c = 0, p_max ≤ k/0.45. Both take Q ≥ 0.9, and the paper has {g.Q:g}. Only an e_c that costs all"
+        f" that the trade earns (under `discriminated` {e_c:.1f} kWh a slot) lets both be.",
+    )
+
+
+def _trade(g: Parameters) -> float:
+    """U_e − U_m + k·e_c at the equilibrium."""
+    return solve(g).server_utility - mining_utility(g) + g.k * g.e_c
 
 
 FIG3A = Figure(

@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure as Picture
 
 from experiments.drawing import BLACK, BLUE, GREEN, ORANGE, VERMILION, legend, line, panels
-from experiments.fig4_claims import fig4a_claims, fig4b_claims, fig4c_claims, fig4d_claims
+from experiments.fig4ab_claims import EQUAL, fig4a_claims, fig4b_claims
+from experiments.fig4cd_claims import fig4c_claims, fig4d_claims
 from experiments.figure import Figure, chosen, over_seeds
 from experiments.runs import Run, Search, Training, measured
 from experiments.sweep import Results
@@ -26,7 +27,9 @@ from market.presets import preset
 
 _PROSUMERS = range(2, 9)
 _ELECTRICITY_PRICES = tuple(round(0.35 + 0.05 * step, 2) for step in range(12))
-_QUANTITIES = ("price", "demand", "electricity", "server_utility", "trade_utility", "prosumer_utility")
+_PLAYED = ("price", "demand", "electricity", "server_utility", "trade_utility", "prosumer_utility")
+_GAPS = ("leader_gap", "follower_gap")
+_QUANTITIES = (*_PLAYED, *_GAPS)
 _POLICIES = {
     "dma-ubrl": ("DMA-UBRL", VERMILION, 0),
     "ga-prosumer": ("GA for prosumers", BLUE, 1),
@@ -36,15 +39,29 @@ _POLICIES = {
 }
 
 
+# Between the first two are the harmonic and the geometric mean of w. Every other is between these two when it
+# joins, so that it raises the price and lowers the mean utility.
+_EXTREMES_FIRST = (0.07, 0.4, 0.14, 0.145, 0.148, 0.15, 0.15, 0.15)
+_SEARCHED = ("trend", "interior", "interior, w ascending")
+"""Where the genetic algorithm stands beside: the others only tell of the price."""
+
+
+def _series() -> dict[str, Parameters]:
+    """Games of eight prosumers, who join in the order of w: in the presets the last has the smallest."""
+    interior = preset("interior")
+    return {
+        "trend": preset("trend"),
+        "interior": interior,
+        "interior, w ascending": replace(interior, w=interior.w[::-1]),
+        "interior, extremes first": replace(interior, w=_EXTREMES_FIRST),
+        EQUAL: replace(interior, w=(0.1,) * 8),
+    }
+
+
 def _with_prosumers() -> Iterator[tuple[str, int, Parameters]]:
-    """Who joins last has the smallest w, but in the preset that is turned round."""
-    for name in ("trend", "interior"):
-        w = preset(name).w
+    for name, game in _series().items():
         for n in _PROSUMERS:
-            yield name, n, replace(preset(name), w=w[:n])
-    rising = preset("interior").w[::-1]
-    for n in _PROSUMERS:
-        yield "interior, w ascending", n, replace(preset("interior"), w=rising[:n])
+            yield name, n, replace(game, w=game.w[:n])
 
 
 def _with_prices() -> Iterator[tuple[str, float, Parameters]]:
@@ -58,9 +75,15 @@ def _training(parameters: Parameters, seed: int, steps: int) -> Training:
 
 
 def _runs_a(seeds: int, steps: int) -> list[Run]:
-    games = [parameters for _, _, parameters in _with_prosumers()]
-    trainings = [_training(game, seed, steps) for game in games for seed in range(seeds)]
-    searches = [Search(game, side, seed) for game in games for side in SIDES for seed in range(seeds)]
+    games = list(_with_prosumers())
+    trainings = [_training(game, seed, steps) for _, _, game in games for seed in range(seeds)]
+    searches = [
+        Search(game, side, seed)
+        for name, _, game in games
+        if name in _SEARCHED
+        for side in SIDES
+        for seed in range(seeds)
+    ]
     return [*trainings, *searches]
 
 
@@ -69,7 +92,8 @@ def _runs_c(seeds: int, steps: int) -> list[Run]:
 
 
 def _record(g: Parameters, found: dict[str, Any]) -> dict[str, float]:
-    """Means over prosumers, the server's trade without U_m and k·e_c, and electricity in kWh."""
+    """Means over prosumers, the server's trade without U_m and k·e_c, electricity in kWh, and the gaps where
+    they were measured."""
     demand = sum(found["demands"]) / g.prosumers
     return {
         "price": found["price"],
@@ -78,6 +102,7 @@ def _record(g: Parameters, found: dict[str, Any]) -> dict[str, float]:
         "server_utility": found["server_utility"],
         "trade_utility": found["server_utility"] - mining_utility(g) + g.k * g.e_c,
         "prosumer_utility": sum(found["prosumer_utilities"]) / g.prosumers,
+        **{gap: found[gap] for gap in _GAPS if gap in found},
     }
 
 
@@ -92,7 +117,7 @@ def _data_a(results: Results, seeds: int, steps: int) -> pd.DataFrame:
         for seed in range(seeds):
             learned = results[_training(g, seed, steps)][-1]
             records.append({**by, "policy": "dma-ubrl", **_record(g, learned)})
-            for side in SIDES:
+            for side in SIDES if name in _SEARCHED else ():
                 found = results[Search(g, side, seed)][0]
                 records.append({**by, "policy": f"ga-{side}", **_record(g, found)})
         records += [{**by, "policy": policy, **_record(g, each)} for policy, each in _baselines(g).items()]
@@ -112,7 +137,7 @@ def _data_c(results: Results, seeds: int, steps: int) -> pd.DataFrame:
 
 def _draw(x: str, label: str, quantity: str, unit: str, data: pd.DataFrame) -> Picture:
     names = list(dict.fromkeys(data["preset"]))
-    picture, axes = panels(names, label, [unit])
+    picture, axes = panels(names, label, [unit], columns=min(3, len(names)))
     for panel, name in zip(axes, names, strict=True):
         for policy, (words, colour, index) in _POLICIES.items():
             rows = chosen(data, preset=name, policy=policy, quantity=quantity)

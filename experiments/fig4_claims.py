@@ -1,267 +1,115 @@
-"""What the paper says about Fig. 4(a)–4(d), held against what was learnt and against the equilibrium."""
+"""What the claims on Fig. 4(a)–4(d) have in common: curves of what was learnt beside the equilibrium's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pandas as pd
 
-from experiments.figure import Claim, chosen, means, run_of, trend
+from experiments.figure import Claim, chosen, means
+from experiments.runs import FOLLOWER_GAP, LEADER_GAP
 
-_LEARNED, _EXACT = "dma-ubrl", "equilibrium"
+LEARNED, EXACT, RANDOM = "dma-ubrl", "equilibrium", "random"
 _NEAR = 0.02
-_UNEVEN = 0.05
-_BREAK_EVEN = 0.45
-_BEND = 0.005
 
 Test = Callable[[str], tuple[bool, str]]
 """Whether a claim holds of a policy's curves, and what was seen."""
 
 
-def _names(data: pd.DataFrame) -> list[str]:
+def names_of(data: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(data["preset"]))
 
 
-def _of(data: pd.DataFrame, name: str, quantity: str, policy: str) -> list[float]:
+def curve(data: pd.DataFrame, name: str, quantity: str, policy: str) -> list[float]:
     return means(data, preset=name, policy=policy, quantity=quantity)
 
 
-def _claim(says: str, name: str, test: Test, if_so: str, if_not: str) -> Claim:
+def compared(says: str, name: str, test: Test, if_so: str, if_not: str, impossible: str = "") -> Claim:
     """The reason is the model's; where the learnt curve tells otherwise, that is said too."""
-    holds, seen = test(_LEARNED)
-    exact, solved = test(_EXACT)
+    holds, seen = test(LEARNED)
+    exact, solved = test(EXACT)
     reason = if_so if exact else if_not
     if holds != exact:
         reason += (
             " The learnt curve differs because the server's utility is flat around its optimum: neighbouring"
             " prices of the grid earn it almost the same, and which is learnt moves the other curves."
         )
-    return Claim(says, "paper", name, holds, f"learnt: {seen}; equilibrium: {solved}", reason, exact)
-
-
-def fig4a_claims(data: pd.DataFrame) -> list[Claim]:
-    claims = []
-    for name in _names(data):
-
-        def falls(policy: str, name: str = name) -> tuple[bool, str]:
-            utilities = _of(data, name, "prosumer_utility", policy)
-            return trend(utilities) == "falls", f"the mean {trend(utilities)}, {run_of(utilities)}"
-
-        def dearer(policy: str, name: str = name) -> tuple[bool, str]:
-            prices = _of(data, name, "price", policy)
-            rises = trend(prices) == "rises"
-            return rises and falls(policy, name)[0], f"the price {trend(prices)}, {run_of(prices, 2)}"
-
-        claims.append(
-            _claim(
-                "The prosumers' utility falls with their number …",
-                name,
-                falls,
-                "Equation (3) has no term through which prosumers disturb each other; the mean falls because"
-                " who joins brings a smaller w.",
-                "Who joins brings no less utility than who is there; the others matter through the price"
-                " only.",
-            )
-        )
-        claims.append(
-            _claim(
-                "… because their competition raises the price.",
-                name,
-                dearer,
-                "p* = c/Q rises with the harmonic mean of w: who joins brings a larger w.",
-                _price_instead(_of(data, name, "price", _EXACT)),
-            )
-        )
-        claims += _one_side(data, name, "ga-server", "prosumer_utility", "the server's", "the prosumers get")
-    claims += _balanced(data, "prosumer_utility")
-    return claims
-
-
-def _price_instead(prices: list[float]) -> str:
-    if max(prices) == min(prices):
-        return f"The cap p_max = {prices[0]:g} binds for every N."
-    if prices[-1] < prices[0]:
-        return "p* = √(kθH/η)/Q falls: who joins brings the harmonic mean H of w down. N is not in it."
-    return (
-        "The price rises, with H, but so does the utility: who joins brings a larger w. Both of the claim's"
-        " halves cannot come from one order of w."
+    return Claim(
+        says, "paper", name, holds, f"learnt: {seen}; equilibrium: {solved}", reason, exact, impossible
     )
 
 
-def _one_side(
-    data: pd.DataFrame, name: str, policy: str, quantity: str, whose: str, others: str
-) -> Iterator[Claim]:
-    alone, balanced = (_of(data, name, quantity, each)[-1] for each in (policy, _LEARNED))
-    yield Claim(
-        f"Who optimises {whose} utility only, does badly by the other side.",
-        "paper",
-        name,
-        alone < balanced,
-        f"{others} {alone:.1f} under the genetic algorithm, {balanced:.1f} under DMA-UBRL"
-        f" (N = {data['N'].max()})",
-        "The joint optimum of one side is a corner: the lowest price for the prosumers, the highest price"
-        " with the largest demands for the server.",
-    )
-
-
-def _balanced(data: pd.DataFrame, quantity: str) -> Iterator[Claim]:
-    for name in _names(data):
+def balanced(data: pd.DataFrame, quantity: str) -> Iterator[Claim]:
+    """Near the equilibrium in utility and price, and by the gaps, which no cancelling hides."""
+    for name in names_of(data):
         off = {}
         for each in (quantity, "price", "demand"):
-            pairs = zip(_of(data, name, each, _LEARNED), _of(data, name, each, _EXACT), strict=True)
+            pairs = zip(curve(data, name, each, LEARNED), curve(data, name, each, EXACT), strict=True)
             off[each] = max(abs(seen / wanted - 1) for seen, wanted in pairs)
-        holds = max(off[quantity], off["price"]) <= _NEAR
+        leader, follower = (max(curve(data, name, gap, LEARNED)) for gap in ("leader_gap", "follower_gap"))
+        learnt = leader <= LEADER_GAP and follower <= FOLLOWER_GAP
+        near = max(off[quantity], off["price"]) <= _NEAR
         yield Claim(
             "DMA-UBRL reaches the equilibrium that balances the utilities.",
             "paper",
             name,
-            holds,
+            near and learnt,
             f"largest distance from the continuous equilibrium over N: utility {off[quantity]:.1%}, price"
-            f" {off['price']:.1%}, demand {off['demand']:.1%}",
-            "The gaps of “How close” show that it is no false pass."
-            if holds
-            else "Not to 2 %: the server's utility is flat around its optimum, so a price one or two steps of"
-            " the grid away costs it next to nothing and moves the prosumers' utility. Against the"
-            " equilibrium of the same grid its gap is below 1 %, see “How close”.",
+            f" {off['price']:.1%}, demand {off['demand']:.1%}; largest gap on the grid: leader {leader:.2%},"
+            f" follower {follower:.2%}",
+            _why_balanced(near, learnt),
         )
 
 
-def fig4b_claims(data: pd.DataFrame) -> list[Claim]:
-    claims = []
-    for name in _names(data):
-
-        def rises(policy: str, name: str = name) -> tuple[bool, str]:
-            utilities = _of(data, name, "server_utility", policy)
-            return trend(utilities) == "rises", f"it {trend(utilities)}, {run_of(utilities)}"
-
-        def unevenly(policy: str, name: str = name) -> tuple[bool, str]:
-            added = np.diff(_of(data, name, "server_utility", policy))
-            uneven = bool(np.ptp(added) > _UNEVEN * added.mean())
-            return uneven, f"one more prosumer adds {added.min():.1f} to {added.max():.1f}"
-
-        claims.append(
-            _claim(
-                "The server's utility rises with the number of prosumers …",
-                name,
-                rises,
-                "Each prosumer adds what it buys.",
-                "Who joins brings a loss.",
-            )
-        )
-        claims.append(
-            _claim(
-                "… unsteadily, because intentions differ.",
-                name,
-                unevenly,
-                "With equal w every prosumer would add the same, (θ/η)(1 − k/c)².",
-                "w differs by too little to show.",
-            )
-        )
-        claims += _one_side(data, name, "ga-prosumer", "server_utility", "the prosumers'", "the server gets")
-    claims += _balanced(data, "server_utility")
-    return claims
-
-
-def fig4c_claims(data: pd.DataFrame) -> list[Claim]:
-    claims = []
-    for name in _names(data):
-
-        def rises(policy: str, name: str = name) -> tuple[bool, str]:
-            utilities = _of(data, name, "trade_utility", policy)
-            return trend(utilities) == "rises", f"U_e − U_m {trend(utilities)}, {run_of(utilities)}"
-
-        def more(policy: str, name: str = name) -> tuple[bool, str]:
-            demands = _of(data, name, "demand", policy)
-            seen = f"a prosumer's demand {trend(demands)}, {run_of(demands, 2)} elecoins"
-            return trend(demands) == "rises" and rises(policy, name)[0], seen
-
-        def breaks_even(policy: str, name: str = name) -> tuple[bool, str]:
-            rows = chosen(data, preset=name, policy=policy, quantity="trade_utility")
-            below, above = means(rows[rows["Q"] < _BREAK_EVEN]), means(rows[rows["Q"] > _BREAK_EVEN])
-            (at,) = means(rows, Q=_BREAK_EVEN)
-            seen = f"U_e − U_m is {below[-1]:.1f} at Q = 0.40, {at:.1f} at 0.45, {above[0]:.1f} at 0.50"
-            return max(below) < 0 < min(above), seen
-
-        capped = len(set(_of(data, name, "price", _EXACT))) == 1
-        claims += [
-            _claim(
-                "The server's utility rises with Q …",
-                name,
-                rises,
-                "The price is held by its cap while the cost of an elecoin, k/Q, falls.",
-                "In the interior U_e − U_m = N(θ/η)(1 − k/c)² has no Q in it.",
-            ),
-            _claim(
-                "… because prosumers buy more elecoins.",
-                name,
-                more,
-                "The demand rises with Q.",
-                "Under the cap the demand θ/(ηp) − Q/w falls with Q; the utility rises because an elecoin"
-                " stands for less electricity and costs less, k/Q."
-                if capped
-                else "The demand rises in proportion to Q, but the price falls as 1/Q and takes it back.",
-            ),
-            _claim(
-                "At Q ≤ 0.45 the server's utility cannot offset its cost.",
-                name,
-                breaks_even,
-                "An elecoin costs k/Q, which is p_max = 17.8 at Q = 0.449: the cap makes it the break-even.",
-                "The server asks c/Q, always above the cost k/Q: no Q makes trade a loss.",
-            ),
-            _unsmooth(data, name),
-        ]
-    return claims
-
-
-def _unsmooth(data: pd.DataFrame, name: str) -> Claim:
-    """A curve is unsmooth where it bends both ways: second differences of both signs, beyond half a percent
-    of its largest value."""
-
-    def test(policy: str) -> tuple[bool, str]:
-        values = np.array(_of(data, name, "trade_utility", policy))
-        bends = np.diff(values, 2) / np.abs(values).max()
-        both = bool(bends.min() < -_BEND and bends.max() > _BEND)
-        return both, f"it bends by {bends.min():+.1%} to {bends.max():+.1%} of its largest value"
-
-    return _claim(
-        "The curve is unsmooth because the prosumers' demands differ.",
-        name,
-        test,
-        "A bound begins to bind there.",
-        "U_e is smooth in Q whatever w is, but for a kink where a bound begins to bind.",
+def _why_balanced(near: bool, learnt: bool) -> str:
+    limits = f"{LEADER_GAP:.0%} (leader) and {FOLLOWER_GAP:.1%} (followers)"
+    if not learnt:
+        return f"The best deviations gain more than {limits}: it is not learnt, whatever the distances say."
+    if near:
+        return f"The gaps, within {limits}, show that it is no false pass."
+    return (
+        f"Not to 2 %, though the gaps are within {limits}: on the grid it is reached. The server's utility is"
+        " flat around its optimum, so a price one or two steps of the grid away costs it next to nothing, and"
+        " moves the prosumers' utility."
     )
 
 
-def fig4d_claims(data: pd.DataFrame) -> list[Claim]:
-    claims = []
-    for name in _names(data):
-
-        def falls(policy: str, name: str = name) -> tuple[bool, str]:
-            utilities = _of(data, name, "prosumer_utility", policy)
-            return trend(utilities) == "falls", f"the mean {trend(utilities)}, {run_of(utilities)}"
-
-        def less(policy: str, name: str = name) -> tuple[bool, str]:
-            electricity = _of(data, name, "electricity", policy)
-            seen = f"a prosumer's electricity {trend(electricity)}, {run_of(electricity, 2)} kWh a slot"
-            return trend(electricity) == "falls" and falls(policy, name)[0], seen
-
-        claims.append(
-            _claim(
-                "The prosumers' utility falls with Q …",
-                name,
-                falls,
-                "The price stays at its cap, so a kWh costs more with every Q.",
-                "p* falls as 1/Q, so a kWh costs c at any Q: only a bound could change it.",
+def random_play(data: pd.DataFrame, x: str, quantity: str, whose: str) -> Iterator[Claim]:
+    """Whether a side fares worse under random play than at the equilibrium, for every x."""
+    for name in names_of(data):
+        rows = chosen(data, preset=name, quantity=quantity, policy=RANDOM)
+        if not len(rows):
+            continue
+        at = list(rows[x])
+        played, solved = means(rows), curve(data, name, quantity, EXACT)
+        more = [each for each, ours, theirs in zip(at, played, solved, strict=True) if ours >= theirs]
+        most = max(range(len(at)), key=lambda index: played[index] - solved[index])
+        where = f"at {x} = {at[most]:g}"
+        seen = f"{where} random play brings {played[most]:.1f}, the equilibrium {solved[most]:.1f}"
+        if more:
+            seen += (
+                f"; it brings no less for {len(more)} of {len(at)}, {x} from {min(more):g} to {max(more):g}"
             )
+        yield Claim(
+            f"Random play brings {whose} less than the equilibrium.",
+            "testbed",
+            name,
+            not more,
+            seen,
+            _why_random(data, name, most, where)
+            if more
+            else "What it loses by actions that answer nothing, those of the other side do not make good.",
         )
-        claims.append(
-            _claim(
-                "… because the same elecoins are less electricity.",
-                name,
-                less,
-                "x/Q = θ/(ηpQ) − 1/w falls at a constant price.",
-                "The demand rises in proportion to Q, and the electricity stays the same.",
-            )
-        )
-    return claims
+
+
+def _why_random(data: pd.DataFrame, name: str, index: int, where: str) -> str:
+    price, demand = (
+        [curve(data, name, quantity, policy)[index] for policy in (RANDOM, EXACT)]
+        for quantity in ("price", "demand")
+    )
+    return (
+        "The equilibrium is not the best for a side, but where nobody gains by deviating from it."
+        f" {where[0].upper()}{where[1:]} random play has a mean price of {price[0]:.1f} and buys"
+        f" {demand[0]:.1f} elecoins, the equilibrium {price[1]:.1f} and {demand[1]:.1f}: one side gains what"
+        " the other, who would do better by deviating, gives away."
+    )

@@ -15,7 +15,8 @@ from experiments.sweep import Results
 from learning.statistics import summary
 
 Trend = Literal["rises", "falls", "is flat", "shows no trend"]
-_FLAT = 0.01  # of the largest value: a range below it is none
+FLAT = 0.01
+"""Of the largest value: a range, or a step, below it is none."""
 _MONOTONE = 0.9
 
 
@@ -24,6 +25,8 @@ class Claim:
     """A sentence, who says it, under which preset it was tried, and what was seen.
 
     `holds` is of what was learnt or simulated; `exact` of the equilibrium, None where that is no question.
+    `impossible` says why no values of the parameters make the equilibrium so, and under which conditions; it
+    is empty where some do. Raises ValueError where it stands beside an equilibrium that is so.
     """
 
     says: str
@@ -33,6 +36,11 @@ class Claim:
     seen: str
     why: str
     exact: bool | None = None
+    impossible: str = ""
+
+    def __post_init__(self) -> None:
+        if self.impossible and self.exact:
+            raise ValueError(f"{self.preset}: {self.says!r} is called impossible, and the equilibrium is so")
 
 
 @dataclass(frozen=True)
@@ -48,10 +56,11 @@ class Figure:
 
 
 def over_seeds(records: Iterable[dict[str, Any]], quantities: Sequence[str]) -> pd.DataFrame:
-    """One row for each group and quantity: columns of the group, quantity, mean, low, high, n.
+    """One row for each group and quantity: columns of the group, quantity, mean, iqm, low, high, n.
 
-    Each record is one seed's; what is none of `quantities` names its group. low and high are the 95 %
-    bootstrap interval of the mean, and the mean itself where there is one value, as of exact solutions.
+    Each record is one seed's; what is none of `quantities` names its group, and a group need not have all of
+    them. iqm is the interquartile mean; low and high are the 95 % bootstrap interval of the mean, and the
+    mean itself where there is one value, as of exact solutions.
     """
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in records:
@@ -59,11 +68,11 @@ def over_seeds(records: Iterable[dict[str, Any]], quantities: Sequence[str]) -> 
         groups.setdefault(tuple((name, record[name]) for name in names), []).append(record)
     rows = []
     for group, members in groups.items():
-        for quantity in quantities:
+        for quantity in (each for each in quantities if each in members[0]):
             seen = summary([member[quantity] for member in members])
             low, high = seen.ci or (seen.mean, seen.mean)
-            row = {"quantity": quantity, "mean": seen.mean, "low": low, "high": high, "n": seen.n}
-            rows.append({**dict(group), **row})
+            spread = {"mean": seen.mean, "iqm": seen.iqm, "low": low, "high": high, "n": seen.n}
+            rows.append({**dict(group), "quantity": quantity, **spread})
     return pd.DataFrame(rows)
 
 
@@ -88,7 +97,7 @@ def mean(data: pd.DataFrame, **values: Any) -> float:
 def trend(values: Sequence[float]) -> Trend:
     """By rank correlation with the order, |ρ| ≥ 0.9; a range within 1 % of the largest value is flat."""
     numbers = np.asarray(values)
-    if np.ptp(numbers) <= _FLAT * np.abs(numbers).max():
+    if np.ptp(numbers) <= FLAT * np.abs(numbers).max():
         return "is flat"
     correlation = rank_correlation(range(len(numbers)), values)
     if abs(correlation) < _MONOTONE:

@@ -15,7 +15,7 @@ from experiments.runs import GRID, Run, Training
 from experiments.sweep import Results
 from learning.game import Game
 from learning.learner import LEARNERS
-from market.competition import bertrand_price, pure_equilibria
+from market.competition import bertrand, pure_equilibria
 from market.equilibrium import solve
 from market.parameters import PRICINGS, Parameters, Pricing
 from market.presets import PRESETS, preset
@@ -157,14 +157,16 @@ def _server_draw(data: pd.DataFrame) -> Picture:
         for index, policy in enumerate(("lowest pure equilibrium", "highest pure equilibrium")):
             line(panel, chosen(rows, policy=policy), "M", policy, (BLACK, BLUE)[index], None)
         panel.set_xticks(list(_SELLERS))
-    axes[0].axhline(bertrand_price(preset("interior")), color=BLACK, linewidth=0.5, label="k/Q")
+    limit = bertrand(preset("interior"))
+    label = ", ".join(limit.binding) or "k/Q"
+    axes[0].axhline(limit.price, color=BLACK, linewidth=0.5, label=label)
     legend(picture, axes)
     return picture
 
 
 def _server_claims(data: pd.DataFrame) -> list[Claim]:
     prices = [float(value) for value in chosen(data, policy="dma-ubrl", quantity="price")["mean"]]
-    cost = bertrand_price(preset("interior"))
+    cost = preset("interior").k / preset("interior").Q
     step = (preset("interior").p_max - preset("interior").p_min) / (GRID - 1)
     near = max(prices[1:]) <= cost + 2 * step
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import pandas as pd
 
@@ -38,8 +38,8 @@ def _opening(seeds: int, steps: int) -> Iterator[str]:
         " seeds, bands their 95 % bootstrap intervals. “Equilibrium” is the exact solution with complete"
         " information. One page of the paper is lost, and half of its parameters with it; the presets say"
         " below what was put in their place, so a claim that fails under one of them may only say that"
-        " the authors' values were others. Where a claim cannot follow from the model for any values, it"
-        " says why.",
+        " the authors' values were others. Where a claim cannot follow from the model whatever the values,"
+        " the report says so, with the conditions and the reason.",
         "",
     )
 
@@ -53,11 +53,15 @@ def _overview(claims: Mapping[str, list[Claim]]) -> Iterator[str]:
                 by_sentence.setdefault(claim.says, []).append(claim)
         for says, each in by_sentence.items():
             verdicts = "; ".join(f"{claim.preset}: {_verdict(claim)}" for claim in each)
+            if len(each) > 2 and len({_verdict(claim) for claim in each}) == 1:
+                verdicts = f"in all {len(each)}: {_verdict(each[0])}"
             yield f"| [{name}](#{name}) | {says} | {verdicts} |"
     yield ""
 
 
 def _verdict(claim: Claim) -> str:
+    if claim.impossible:
+        return "learnt, though it cannot follow" if claim.holds else "**cannot follow from the model**"
     if claim.exact in (None, claim.holds):
         return "reproduced" if claim.holds else "**not reproduced**"
     return "learnt, though the model says no" if claim.holds else "**not learnt**, though the model says so"
@@ -68,13 +72,23 @@ def _section(name: str, claims: list[Claim], folder: str) -> Iterator[str]:
     yield from (f"![{FIGURES[name].title}]({folder}/{name}.png)", "")
     yield from (f"[SVG]({folder}/{name}.svg) · [data]({folder}/{name}.csv)", "")
     yield from ("| claim | by | preset | learnt | exact | seen | why |", "| :-- " * 7 + "|")
+    told: set[str] = set()
     for claim in claims:
         yield (
             f"| {claim.says} | {claim.by} | {claim.preset} | {_VERDICTS[claim.holds]} |"
-            f" {_VERDICTS[claim.exact]} | {claim.seen} |"
-            f" {claim.why} |"
+            f" {_VERDICTS[claim.exact]} | {claim.seen} | {_why(claim, told)} |"
         )
+        told.add(claim.impossible)
     yield ""
+
+
+def _why(claim: Claim, told: Collection[str]) -> str:
+    """What makes a claim impossible is told once in a table."""
+    if not claim.impossible:
+        return claim.why
+    if claim.impossible in told:
+        return f"**Cannot follow from the model,** see above. {claim.why}".rstrip()
+    return f"**Cannot follow from the model.** {claim.impossible} {claim.why}".rstrip()
 
 
 def _presets() -> Iterator[str]:

@@ -77,7 +77,7 @@ def measured(strategies: Strategies) -> dict[str, Any]:
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """As it is read from its file again, so that nothing depends on whether it was."""
-    plain: dict[str, Any] = json.loads(json.dumps(values))
+    plain: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
     return plain
 
 

@@ -1,8 +1,9 @@
 """The inner loops of the learners, compiled by numba.
 
 Sums run over four accumulators of their own, in a fixed order, so that additions need not wait for each
-other though the compiler may not reorder floating point: the same seed gives the same bytes on every machine.
-What is no sum has a loop of its own, because only such loops are vectorised.
+other though the compiler may not reorder floating point: the same seed gives the same bytes on one machine.
+On another the logarithms in the utilities, which numpy takes, may differ in their last bit. What is no sum
+has a loop of its own, because only such loops are vectorised.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ def draw(policy: Floats, best: int, kind: int, exploration: float, uniform: floa
         cumulative += policy[action]
         if rest < cumulative:
             return action
-    return n - 1
+    # Probabilities sum to 1 but for rounding, which must not lead to an action that the policy excludes.
+    action = n - 1
+    while action > 0 and policy[action] <= 0.0:
+        action -= 1
+    return action
 
 
 @njit(cache=True, inline="always")

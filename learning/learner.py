@@ -114,7 +114,7 @@ def train(
             raise TestbedError(f"{name} = {value!r} is not allowed: it must be a whole number >= {least}")
     state = _State(game, learner, seed, steps)
     history = []
-    parts = checkpoints or _PARTS
+    parts = checkpoints or max(_PARTS, steps // _PART)
     for part in range(parts):
         first, last = steps * part // parts, steps * (part + 1) // parts
         state.play(first, last)
@@ -125,7 +125,9 @@ def train(
     return Learned(state.strategies(), learner, seed, steps, tuple(history))
 
 
-_PARTS = 20  # of a training, between which its progress is told and it can be interrupted
+# Of a training, between which its progress is told and it can be interrupted: how many at least, and how many
+# slots each has at most.
+_PARTS, _PART = 20, 100_000
 
 
 def _tables(states: int | tuple[int, ...], actions: int) -> tuple[Any, ...]:

@@ -62,7 +62,7 @@ def save(path: Path, name: str, strategies: Strategies, origin: Mapping[str, Any
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        about=np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8),
+        about=np.frombuffer(json.dumps(about, sort_keys=True, allow_nan=False).encode(), np.uint8),
         prices=game.prices,
         demands=game.demands,
         leader=strategies.leader,
@@ -85,6 +85,8 @@ def load(path: Path, parameters: Parameters | None = None) -> Stored:
             raise TestbedError(f"it has the format {about['format']!r}, this version reads {_FORMAT!r}")
         identity = about["game"]
         made_for = Game(**{**identity, "parameters": Parameters(**identity["parameters"])})
+        if about["fingerprint"] != made_for.fingerprint:
+            raise TestbedError("its game is not the one that its fingerprint is of")
         strategies = Strategies(made_for, leader, followers)
         if not all(map(np.array_equal, grids, (made_for.prices, made_for.demands))):
             raise TestbedError("its grids are not those of its game")

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from errors import TestbedError
 from learning.game import Floats, Game
 from market.mining import mining_utility
 
 _SUM_TOLERANCE = 1e-6
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Strategies:
-    """Probabilities of actions, each row summing to 1. Raises TestbedError for any other shape or content.
+    """Probabilities of actions, each row summing to 1 within 1e-6, none below 0. Raises TestbedError for any
+    other shape or content, saying where.
 
     leader: (sellers, A), or (N, A) under discriminated pricing; followers: (N, A, B), at each price.
     """
@@ -30,19 +34,24 @@ class Strategies:
         game = self.game
         prosumers = game.parameters.prosumers
         rows = game.sellers if game.parameters.pricing == "unified" else prosumers
-        for name, table, shape in (
-            ("leader", self.leader, (rows, game.price_points)),
-            ("followers", self.followers, (prosumers, game.price_points, game.demand_points)),
+        for whose, table, shape in (
+            ("the leader's", self.leader, (rows, game.price_points)),
+            ("the followers'", self.followers, (prosumers, game.price_points, game.demand_points)),
         ):
             if table.shape != shape:
-                raise TestbedError(
-                    f"the {name}'s table has the shape {table.shape}, the game asks for {shape}"
-                )
+                raise TestbedError(f"{whose} table has the shape {table.shape}, the game asks for {shape}")
+            if not (possible := np.isfinite(table) & (table >= 0)).all():
+                at = _first(~possible)
+                raise TestbedError(f"{whose} table has {table[at]:.6g} at {list(at)}: no probability")
             sums = table.sum(axis=-1)
-            if not (np.isfinite(table).all() and table.min() >= -_SUM_TOLERANCE):
-                raise TestbedError(f"the {name}'s table has an entry that is no probability")
-            if np.abs(sums - 1).max() > _SUM_TOLERANCE:
-                raise TestbedError(f"a row of the {name}'s table sums to {sums.flat[0]:.6g}, not to 1")
+            if (off := np.abs(sums - 1)).max() > _SUM_TOLERANCE:
+                at = _first(off == off.max())
+                raise TestbedError(f"row {list(at)} of {whose} table sums to {sums[at]:.6g}, not to 1")
+
+
+def _first(where: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    """The first place that is True, counted from 0."""
+    return tuple(int(index) for index in np.argwhere(where)[0])
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,8 @@ class Measures:
     prices that are played. `leader_gap` is the regret over the best U_e − U_m + k·e_c; `follower_gaps` are
     each regret over the mean of the prosumers' best utilities. `nashconv` is the sum of all regrets, in the
     units of the utilities. Of several sellers the price is the cheapest, the utility their mean, and the gap
-    their sum.
+    their sum. `binding` names the bounds that are played in at least half of the slots, as
+    `market.equilibrium.Equilibrium` does: "p_max", "x_min[i]", …
     """
 
     price: float
@@ -65,6 +75,7 @@ class Measures:
     leader_gap: float
     follower_gaps: tuple[float, ...]
     nashconv: float
+    binding: tuple[str, ...]
 
     @property
     def follower_gap(self) -> float:
@@ -109,7 +120,22 @@ def measure(strategies: Strategies) -> Measures:
         leader_gap=leader_regret / leader_best,
         follower_gaps=tuple(map(float, regrets / _scale(float(at_best.mean()), game.follower_utilities))),
         nashconv=leader_regret + float(regrets.sum()),
+        binding=tuple(_bounds_played(strategies, met)),
     )
+
+
+def _bounds_played(strategies: Strategies, met: Floats) -> Iterator[str]:
+    """The ends of the grids that are played in at least half of the slots; `met` is how often each prosumer
+    meets each price, shape (N, A)."""
+    unified = strategies.game.parameters.pricing == "unified"
+    for index, row in enumerate(met[:1] if unified else met):
+        for name, end in (("p_min", 0), ("p_max", -1)):
+            if row[end] >= _MOSTLY:
+                yield name if unified else f"{name}[{index}]"
+    for index, (row, table) in enumerate(zip(met, strategies.followers, strict=True)):
+        for name, end in (("x_min", 0), ("x_max", -1)):
+            if row @ table[:, end] >= _MOSTLY:
+                yield f"{name}[{index}]"
 
 
 def _prices_met(strategies: Strategies) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations_with_replacement, pairwise
 
 from errors import TestbedError
@@ -15,10 +16,25 @@ from market.equilibrium import demands
 from market.parameters import Parameters
 
 
-def bertrand_price(parameters: Parameters) -> float:
-    """k/Q, or the bound of the price that is nearest to it: the caller compares to know."""
+@dataclass(frozen=True)
+class Limit:
+    """Where competition ends, ether per elecoin. `binding` is empty where that is the cost, k/Q; elsewhere it
+    names the bound that holds the price, "p_min" or "p_max".
+    """
+
+    price: float
+    binding: tuple[str, ...]
+
+
+def bertrand(parameters: Parameters) -> Limit:
+    """The price at which sellers have nothing left to undercut: k/Q, or the bound that is nearest to it."""
     g = parameters
-    return min(max(g.k / g.Q, g.p_min), g.p_max)
+    cost = g.k / g.Q
+    if cost < g.p_min:
+        return Limit(g.p_min, ("p_min",))
+    if cost > g.p_max:
+        return Limit(g.p_max, ("p_max",))
+    return Limit(cost, ())
 
 
 def pure_equilibria(

@@ -12,12 +12,33 @@ from errors import TestbedError
 Pricing = Literal["unified", "discriminated"]
 PRICINGS: tuple[Pricing, ...] = get_args(Pricing)
 
+# No quantity of a market is beyond these. Within them nothing that is computed from several overflows, and no
+# divisor becomes 0.
+_SMALLEST, _LARGEST = 1e-20, 1e20
+_SHOWN_BITS = 1024  # of the largest whole number that a message has
+
+
+def demand_whole(quantity: str, value: object) -> None:
+    """Raises TestbedError for what is no whole number; True is none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise refused(quantity, value, "a whole number")
+
+
+def refused(quantity: str, value: object, bound: str) -> TestbedError:
+    if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
+        # Nobody reads hundreds of digits, and beyond some thousands Python refuses to write them.
+        shown = f"a whole number of {value.bit_length()} bits"
+    else:
+        shown = repr(value)
+    return TestbedError(f"{quantity} = {shown} is not allowed: it must be {bound}")
+
 
 def evenly_spaced_intentions(prosumers: int) -> tuple[float, ...]:
     """w of the preset `interior` for any N: 0.1·linspace(1.07, 0.93, N), descending.
 
-    Raises TestbedError below one prosumer.
+    Raises TestbedError for what is no whole number, and below one prosumer.
     """
+    demand_whole("number of prosumers", prosumers)
     if prosumers < 1:
         raise refused("number of prosumers", prosumers, ">= 1")
     step = (0.93 - 1.07) / max(1, prosumers - 1)
@@ -30,7 +51,7 @@ class Parameters:
     """Symbols of the paper; the defaults are its own where it states them, else preset `interior`.
 
     Money is in units of 1 ether, elecoins in units, electricity in kWh. Raises TestbedError for a value out
-    of its bounds.
+    of its bounds. No number may be beyond 1e20, and none that must be above 0 below 1e-20.
     """
 
     theta: float = 100.0
@@ -73,7 +94,7 @@ class Parameters:
             raise refused("pricing", self.pricing, "one of " + ", ".join(PRICINGS))
         self._demand_numbers()
         for name in ("theta", "eta", "k", "Q", "p_min"):
-            _demand(name, getattr(self, name), getattr(self, name) > 0, "> 0")
+            _demand_positive(name, getattr(self, name))
         for name in ("x_min", "e_c", "R_f", "r", "s", "lam", "l"):
             _demand(name, getattr(self, name), getattr(self, name) >= 0, ">= 0")
         _demand("p_max", self.p_max, self.p_max >= self.p_min, f">= p_min = {self.p_min}")
@@ -81,7 +102,7 @@ class Parameters:
         for name, values in (("w", self.w), ("alpha", self.alpha)):
             _demand(f"length of {name}", len(values), len(values) >= 1, ">= 1")
             for index, value in enumerate(values):
-                _demand(f"{name}[{index}]", value, value > 0, "> 0")
+                _demand_positive(f"{name}[{index}]", value)
         in_range = isinstance(self.seller, int) and 0 <= self.seller < len(self.alpha)
         _demand("seller", self.seller, in_range, f"a whole number in 0..{len(self.alpha) - 1}")
         buyers = f"> k = {self.k}: otherwise no price above the cost finds a buyer"
@@ -99,8 +120,9 @@ class Parameters:
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, bool) or not isinstance(number, (int, float)):
                     raise refused(field.name, number, "a number")
-                if not math.isfinite(number):
+                if not _is_finite(number):
                     raise refused(field.name, number, "finite")
+                _demand(field.name, number, number <= _LARGEST, f"<= {_LARGEST:g}")
 
     @property
     def prosumers(self) -> int:
@@ -123,5 +145,13 @@ def _demand(quantity: str, value: float, holds: bool, bound: str) -> None:
         raise refused(quantity, value, bound)
 
 
-def refused(quantity: str, value: object, bound: str) -> TestbedError:
-    return TestbedError(f"{quantity} = {value!r} is not allowed: it must be {bound}")
+def _demand_positive(quantity: str, value: float) -> None:
+    _demand(quantity, value, value > 0, "> 0")
+    _demand(quantity, value, value >= _SMALLEST, f">= {_SMALLEST:g}")
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number beyond all floats
+        return False

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from errors import TestbedError
-from market.parameters import Parameters, evenly_spaced_intentions, refused
+from market.parameters import Parameters, demand_whole, evenly_spaced_intentions, refused
 
 _STATED = (
     "The paper states N = 8, M = 1, R_f = 200, r = 3, s = 200, λ = 0.01, l = 1, k = 8, Q = 0.6 and η = 0.3."
@@ -50,9 +50,9 @@ PRESETS: dict[str, Preset] = {
     "trend": Preset(
         Parameters(w=_TREND_W, p_min=1.0, p_max=17.8, x_max=20.0),
         "The price cap binds: the trends of Fig. 3(a) and 4(a)–4(d), and the break-even near Q = 0.45.",
-        f"{_STATED} θ = 100, w, p in [1, 17.8] and x in [0, 20] are reconstructed: p_max is about k/0.45,"
-        " since the server breaks even at Q = 0.45 only under such a cap; w descends, so that each further"
-        " prosumer brings the mean utility down.",
+        f"{_STATED} θ = 100, w, p in [1, 17.8], x in [0, 20] and e_c = 0 are reconstructed: p_max is about"
+        " k/0.45, since with e_c = 0 the server breaks even at Q = 0.45 only under such a cap; w descends, so"
+        " that each further prosumer brings the mean utility down.",
         _first_of("trend", _TREND_W),
     ),
     "discriminated": Preset(
@@ -80,4 +80,5 @@ def preset(name: str, prosumers: int | None = None) -> Parameters:
     chosen = PRESETS[name]
     if prosumers is None:
         return chosen.parameters
+    demand_whole("number of prosumers", prosumers)
     return replace(chosen.parameters, w=chosen.intentions(prosumers))

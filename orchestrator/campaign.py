@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chain.depth import CONFIRMATIONS
 from chain.rpc import FailoverRpc, Rpc, RpcError, RpcUnreachable, block_number
 from contracts.audit import Audit
 from contracts.etsc import Etsc
@@ -20,7 +21,7 @@ from learning.policy_file import save
 from orchestrator import store
 from orchestrator.engine import ServiceState
 from orchestrator.existing import Testbed, open_testbed
-from orchestrator.manifest import CONFIRMATIONS, Campaign, Order, new_campaign, write_bots
+from orchestrator.manifest import Campaign, Order, new_campaign, write_bots
 from orchestrator.mesh import Recollection
 from orchestrator.plan import bot_service
 from orchestrator.profiles import slot_games

@@ -57,7 +57,7 @@ def experiment(
             names, seeds, steps, folder, lambda what, done, left: show(Step(what, done, left)), ray
         )
     if as_json:
-        print(json.dumps(_to_json(outcome)))
+        print(json.dumps(_to_json(outcome), allow_nan=False))
     else:
         _show(outcome)
 
@@ -90,7 +90,8 @@ def _show(outcome: Outcome) -> None:
         for claim in claims:
             verdict, style = ("holds", "green") if claim.holds else ("does not hold", "yellow")
             out.print(f"  [{style}]{verdict}[/{style}]  {claim.by}, {claim.preset}: {claim.says}")
-            out.print(f"      {claim.seen}; {claim.why}", style="dim", markup=False)
+            cannot = f"cannot follow from the model: {claim.impossible} " if claim.impossible else ""
+            out.print(f"      {claim.seen}; {cannot}{claim.why}", style="dim", markup=False)
     rate = _rate(outcome)
     if rate:
         out.print(

@@ -45,7 +45,7 @@ def equilibrium(preset: PresetName = "interior", settings: Settings = None, as_j
 
     parameters = read_game(preset, settings or [])
     if as_json:
-        print(json.dumps(equilibrium_json(preset, parameters)))
+        print(json.dumps(equilibrium_json(preset, parameters), allow_nan=False))
     else:
         show_equilibrium(out, preset, parameters)
 
@@ -94,7 +94,7 @@ def learn(
         first = training.learned[0]
         save(path, algorithm, first.strategies, first.origin)
     if as_json:
-        print(json.dumps(training.to_json()))
+        print(json.dumps(training.to_json(), allow_nan=False))
         return
     show_training(out, training)
     if path is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +58,12 @@ def show_equilibrium(out: Console, preset: str, parameters: Parameters) -> None:
         f"\n{'price' if parameters.pricing == 'unified' else 'mean price':24}{solution.price:.6f}"
         f"  ({parameters.pricing} pricing, ether per elecoin)"
     )
-    out.print(f"bounds that bind        {_binding(parameters, solution.binding)}")
+    binding = _binding(parameters, solution.binding) or "none: the closed forms hold"
+    out.print(f"bounds that bind        {binding}")
 
 
-def _binding(parameters: Parameters, names: tuple[str, ...]) -> str:
+def _binding(parameters: Parameters, names: Collection[str]) -> str:
     """What binds in words, prosumers counted from 1 as in the table."""
-    if not names:
-        return "none: the closed forms hold"
     said = []
     for key, words in _BOUNDS.items():
         who = [int(name[name.index("[") + 1 : -1]) + 1 for name in names if name.startswith(f"{key}[")]
@@ -104,11 +104,25 @@ def show_training(out: Console, training: Training) -> None:
             "" if distance is None else f"{distance:.2%}",
         )
     out.print(table)
+    parameters = training.game.parameters
+    out.print("\nbounds that bind")
+    out.print(f"  learnt       {_learnt_bounds(parameters, training) or 'none'}")
+    out.print(f"  equilibrium  {_binding(parameters, best.binding) or 'none'}")
     out.print(
         "\nGaps are what the best deviation would gain; the equilibrium is the exact one on the same grid."
         "\nDemand and utility are means over the prosumers; IQM is the interquartile mean over the seeds.",
         style="dim",
     )
+
+
+def _learnt_bounds(parameters: Parameters, training: Training) -> str:
+    """As `_binding`, with how many of the seeds play it: bounds of as many seeds together."""
+    bounds, seeds = training.bounds(), len(training.learned)
+    said = []
+    for count in sorted(set(bounds.values()), reverse=True):
+        same = [name for name, often in bounds.items() if often == count]
+        said.append(f"{_binding(parameters, same)} ({count} of {seeds} seeds)")
+    return "; ".join(said)
 
 
 def _interval(seen: Summary, unit: float) -> str:

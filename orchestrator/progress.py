@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -52,9 +53,10 @@ def _span(seconds: float) -> str:
 
 @contextlib.contextmanager
 def progress_bar(console: Console) -> Iterator[ReportStep]:
-    """Where steps are shown: a bar on a terminal, elsewhere lines, not more than one in two seconds."""
+    """Where steps are shown: a bar on a terminal, elsewhere lines, one in two seconds while it goes on."""
     if not console.is_terminal:
-        yield _lines(console)
+        with _lines(console) as show_line:
+            yield show_line
         return
     # Imported here: most commands draw no bar, and should not pay for it at their start.
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -78,15 +80,40 @@ def progress_bar(console: Console) -> Iterator[ReportStep]:
         yield show
 
 
-def _lines(console: Console) -> ReportStep:
+@contextlib.contextmanager
+def _lines(console: Console) -> Iterator[ReportStep]:
+    """A thread says the last step again, with the seconds passed, while what goes on says nothing itself."""
     said: dict[str, tuple[int, float]] = {}
+    begun: dict[str, float] = {}
+    going_on: list[Step] = []
+    lock, over = threading.Lock(), threading.Event()
 
     def show(step: Step) -> None:
         percent, now = int(step.done * 100), time.monotonic()
-        before, then = said.get(step.what, (-1, -HEARTBEAT_SECONDS))
-        # The last one is said in any case: it tells that this part is over.
-        if percent > before and (now - then >= HEARTBEAT_SECONDS or percent == 100):
-            said[step.what] = percent, now
-            console.print(str(step), highlight=False, soft_wrap=True)
+        with lock:
+            begun.setdefault(step.what, now)
+            going_on[:] = [step] if percent < 100 else []
+            before, then = said.get(step.what, (-1, -HEARTBEAT_SECONDS))
+            # The last one is said in any case: it tells that this part is over.
+            if percent > before and (now - then >= HEARTBEAT_SECONDS or percent == 100):
+                say(step, percent, str(step))
 
-    return show
+    def say(step: Step, percent: int, line: str) -> None:
+        said[step.what] = percent, time.monotonic()
+        console.print(line, highlight=False, soft_wrap=True)
+
+    def repeat() -> None:
+        while not over.wait(HEARTBEAT_SECONDS):
+            with lock:
+                for step in going_on:
+                    percent, then = said[step.what]
+                    if (now := time.monotonic()) - then >= HEARTBEAT_SECONDS:
+                        say(step, percent, with_elapsed(str(step), now - begun[step.what]))
+
+    thread = threading.Thread(target=repeat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield show
+    finally:
+        over.set()
+        thread.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -34,6 +35,10 @@ class Training:
         """Of the game on the grid: what the learners are compared with."""
         return measure(exact(self.game))
 
+    def bounds(self) -> dict[str, int]:
+        """The bounds that are played, each with the number of seeds in which it is."""
+        return dict(Counter(name for each in self.measures for name in each.binding))
+
     def summary(self, quantity: str) -> Summary:
         return summary([getattr(each, quantity) for each in self.measures])
 
@@ -44,7 +49,8 @@ class Training:
 
     def to_json(self) -> dict[str, Any]:
         """Gaps as parts of 1, means over the seeds; `summaries` has their intervals, `distance` how far the
-        means are from the equilibrium's."""
+        means are from the equilibrium's. `binding` names the bounds that hold a choice: the learnt ones, each
+        with its number of seeds, and the equilibrium's."""
         summaries = {quantity: self.summary(quantity).to_json() for quantity in MEASURED}
         best = self.equilibrium
         return {
@@ -57,6 +63,7 @@ class Training:
             "updates_per_second": round(self.updates_per_second),
             "summaries": summaries,
             "distance": {quantity: self.distance(quantity) for quantity in _PLAYED},
+            "binding": {"learnt": self.bounds(), "equilibrium": list(best.binding)},
             "equilibrium": {quantity: getattr(best, quantity) for quantity in MEASURED},
             "game": self.game.identity,
         }
@@ -66,6 +73,7 @@ def train_seeds(
     game: Game, algorithm: str, learner: Learner, seeds: int, steps: int, show: ReportStep
 ) -> Training:
     """Trains once for each seed, 0 … seeds − 1; `show` is told how far it is."""
+    show(Step(f"training {algorithm}", 0.0, None))
     train(game, learner, 0, 2)  # compiles, so that no seed's time has it
     learned, rates = [], []
     began = time.perf_counter()

@@ -374,7 +374,7 @@ def test_what_no_environment_can_play_is_refused(make: Callable[..., Any]) -> No
 
 def test_tables_and_prosumers_of_another_game_are_refused() -> None:
     game, other = small(), Game(replace(SMALL, w=(0.1,) * 3), 8, 7)
-    with pytest.raises(TestbedError, match=r"followers's table has the shape \(3, 8, 7\)"):
+    with pytest.raises(TestbedError, match=r"followers' table has the shape \(3, 8, 7\)"):
         LeaderEnvironment(game, uniform(other).followers)
     with pytest.raises(TestbedError, match=r"leader's table has the shape \(2, 8\)"):
         FollowerEnvironment(game, 0, uniform(small("discriminated")).leader)

@@ -91,6 +91,14 @@ def test_the_last_number_below_one_draws_an_action() -> None:
     assert kernel.draw(short, 0, kernel.WOLF_PHC, 1.0, almost_one) == 2
 
 
+@pytest.mark.parametrize(("policy", "last"), [((0.3, 0.699, 0.0, 0.0), 1), ((0.999, 0.0, 0.0, 0.0), 0)])
+def test_a_sum_below_one_never_draws_what_the_policy_excludes(policy: tuple[float, ...], last: int) -> None:
+    almost_one = float(np.nextafter(1.0, 0.0))
+    assert kernel.draw(np.array(policy), 3, kernel.WOLF_PHC, 0.0, almost_one) == last
+    explored = kernel.draw(np.array(policy), 3, kernel.WOLF_PHC, 0.5, almost_one)
+    assert explored == last
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_the_projection_is_the_nearest_point_of_the_simplex(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -108,7 +116,7 @@ def test_giga_wolf_stays_a_policy_and_leans_to_what_pays() -> None:
     _, q, policy, slow = _state(5)
     for _ in range(50):
         kernel.giga(q, policy, slow, 0.05)
-        assert policy.min() >= -1e-15
+        assert policy.min() >= 0  # `Strategies` takes nothing below it
         assert policy.sum() == pytest.approx(1)
     assert policy.argmax() == q.argmax()
 

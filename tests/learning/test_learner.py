@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from errors import TestbedError
 from learning.game import Game
 from learning.learner import LEARNERS, Learned, Learner, _State, train, updates_per_step
-from learning.strategies import exact, measure
+from learning.strategies import Strategies, exact, measure
 from market.presets import preset
 
 SEEDS = range(12)
@@ -18,13 +19,32 @@ INTERIOR = Game(preset("interior"))
 SMALL = Game(replace(preset("interior"), w=(0.11, 0.09)), price_points=8, demand_points=10)
 
 
+@cache
+def trained(learner: str) -> list[Strategies]:
+    return [train(INTERIOR, LEARNERS[learner], seed).strategies for seed in SEEDS]
+
+
 def gaps(learner: str) -> tuple[float, float, float]:
     """Leader gap, follower gap and price, means over the seeds."""
-    seen = [measure(train(INTERIOR, LEARNERS[learner], seed).strategies) for seed in SEEDS]
+    seen = [measure(each) for each in trained(learner)]
     return tuple(  # type: ignore[return-value]
         float(np.mean([getattr(each, name) for each in seen]))
         for name in ("leader_gap", "follower_gap", "price")
     )
+
+
+def gap_against_learnt_answers(played: Strategies) -> float:
+    """What the leader's best deviation would gain if prosumers answered it as they do, over what it earns."""
+    incomes = INTERIOR.margins * (played.followers @ INTERIOR.demands).sum(axis=0)
+    return 1 - float(played.leader[0] @ incomes) / float(incomes.max())
+
+
+def test_against_answers_that_were_hardly_learnt_the_papers_setting_seems_far_worse() -> None:
+    """Prices that were seldom posted have answers near a uniform demand: prosumers overbuy there."""
+    assert np.mean([gap_against_learnt_answers(each) for each in trained("dma-ubrl-paper")]) > 0.5
+    assert gaps("dma-ubrl-paper")[0] < 0.1
+    # Where exploration has tried them, the two tell the same.
+    assert np.mean([gap_against_learnt_answers(each) for each in trained("dma-ubrl")]) < 0.01
 
 
 def test_dma_ubrl_finds_the_equilibrium_in_all_three_ways() -> None:

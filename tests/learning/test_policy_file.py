@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,9 @@ def _rewritten(path: Path, **changes: object) -> None:
         ({"game": {"parameters": {}, "planets": 3}}, "no whole policy file"),
         ({"game": 5}, "no whole policy file"),
         ({"prices": np.arange(4.0)}, "grids are not those"),
+        ({"fingerprint": "0" * 16}, "not the one that its fingerprint is of"),
+        # A constant of the utility, which no table and no grid shows.
+        ({"game": {**GAME.identity, "parameters": {**asdict(GAME.parameters), "e_c": 9.0}}}, "fingerprint"),
     ],
 )
 def test_a_file_that_was_meddled_with_is_refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,18 +138,64 @@ def test_a_game_without_choices_is_refused(change: dict, words: str) -> None:  #
         Game(**{"parameters": Parameters(), **change})
 
 
-@pytest.mark.parametrize("fault", ["shape", "negative", "nan", "sum"])
-def test_tables_that_are_no_strategies_are_refused(fault: str) -> None:
+@pytest.mark.parametrize(
+    ("table", "at", "value", "words"),
+    [
+        ("leader", (0,), (-0.5, 0.75, 0.75), r"the leader's table has -0.5 at \[0, 0\]: no probability"),
+        ("leader", (0,), (-1e-7, 0.5, 0.5 + 1e-7), r"has -1e-07 at \[0, 0\]: no probability"),
+        ("followers", (1, 2, 3), np.nan, r"the followers' table has nan at \[1, 2, 3\]: no probability"),
+        ("followers", (2, 1), (0.25, 0.25, 0.25, 0.35), r"row \[2, 1\] of the followers' table sums to 1.1,"),
+        ("followers", (2, 1), (0.25, 0.25, 0.25, 0.15), r"row \[2, 1\] of the followers' table sums to 0.9,"),
+    ],
+)
+def test_tables_that_are_no_strategies_are_refused_with_the_place(
+    table: str, at: tuple[int, ...], value: Any, words: str
+) -> None:
     game = Game(SMALL, price_points=3, demand_points=4)
     good = uniform(game)
-    leader, followers = good.leader.copy(), good.followers.copy()
-    if fault == "shape":
-        followers = followers[:2]
-    elif fault == "negative":
-        leader[0] = (-0.5, 0.75, 0.75)
-    elif fault == "nan":
-        followers[0, 0, 0] = np.nan
-    else:
-        followers[2, 1] *= 1.1
-    with pytest.raises(TestbedError, match=r"shape|no probability|sums to"):
-        Strategies(game, leader, followers)
+    tables = {"leader": good.leader.copy(), "followers": good.followers.copy()}
+    tables[table][at] = value
+    with pytest.raises(TestbedError, match=words):
+        Strategies(game, **tables)
+
+
+def test_of_several_bad_rows_the_worst_is_named() -> None:
+    game = Game(SMALL, price_points=3, demand_points=4)
+    followers = uniform(game).followers.copy()
+    followers[0, 1] *= 1.001
+    followers[2, 0] *= 0.5
+    with pytest.raises(TestbedError, match=r"row \[2, 0\] of the followers' table sums to 0.5, not to 1"):
+        Strategies(game, uniform(game).leader, followers)
+
+
+def test_tables_of_another_shape_are_refused() -> None:
+    game = Game(SMALL, price_points=3, demand_points=4)
+    good = uniform(game)
+    with pytest.raises(TestbedError, match=r"the shape \(2, 3, 4\), the game asks for \(3, 3, 4\)"):
+        Strategies(game, good.leader, good.followers[:2])
+
+
+@pytest.mark.parametrize(
+    ("change", "binding"),
+    [
+        ({}, ()),
+        ({"p_max": 20.0}, ("p_max",)),
+        ({"p_min": 40.0}, ("p_min",)),
+        ({"x_max": 1.0}, ("x_max[0]", "x_max[1]", "x_max[2]")),
+        ({"p_max": 20.0, "pricing": "discriminated"}, ("p_max[0]", "p_max[1]", "p_max[2]")),
+        ({"w": (0.25, 0.03), "p_min": 30.0}, ("x_min[1]",)),
+    ],
+)
+def test_bounds_that_are_played_are_named(change: dict, binding: tuple[str, ...]) -> None:  # type: ignore[type-arg]
+    game = Game(replace(SMALL, **change), demand_points=401)  # so that few demands round
+    assert measure(exact(game)).binding == binding
+
+
+def test_a_bound_is_named_from_half_of_the_slots_on() -> None:
+    game = Game(SMALL, price_points=3, demand_points=4)
+    best = exact(game)
+    for share, binding in ((0.5, ("p_max",)), (0.49, ())):
+        leader = np.array([[0.0, 1 - share, share]])
+        inside = np.zeros_like(best.followers)
+        inside[..., 1] = 1.0
+        assert measure(Strategies(game, leader, inside)).binding == binding

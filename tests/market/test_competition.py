@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from errors import TestbedError
-from market.competition import bertrand_price, pure_equilibria
+from market.competition import Limit, bertrand, pure_equilibria
 from market.equilibrium import demands
 from market.parameters import Parameters
 from market.presets import preset
@@ -53,12 +53,18 @@ def test_prices_fall_to_just_above_the_cost() -> None:
     prices = np.linspace(game.p_min, game.p_max, 40)
     lowest = {prices[profile[0]] for profile in pure_equilibria(game, list(prices))}
     step = prices[1] - prices[0]
-    assert all(bertrand_price(game) - step < price < bertrand_price(game) + 2 * step for price in lowest)
+    limit = bertrand(game)
+    assert limit.binding == ()
+    assert all(limit.price - step < price < limit.price + 2 * step for price in lowest)
 
 
-def test_the_limit_is_the_cost_or_the_nearest_price() -> None:
-    assert bertrand_price(preset("interior")) == pytest.approx(8 / 0.6)
-    assert bertrand_price(replace(preset("interior"), p_min=20.0)) == 20.0
+def test_the_limit_is_the_cost_or_the_nearest_bound_which_is_then_named() -> None:
+    game = preset("interior")
+    assert bertrand(game) == Limit(8 / 0.6, ())
+    assert bertrand(replace(game, p_min=20.0)) == Limit(20.0, ("p_min",))
+    assert bertrand(replace(game, p_max=12.0)) == Limit(12.0, ("p_max",))
+    at_the_cost = replace(game, p_min=8 / 0.6)
+    assert bertrand(at_the_cost) == Limit(8 / 0.6, ())
 
 
 def test_one_seller_or_no_grid_is_refused() -> None:

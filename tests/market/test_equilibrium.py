@@ -13,28 +13,10 @@ from hypothesis import strategies as st
 
 from market.equilibrium import demands, interior_price, interior_prices, server_utility_at, solve
 from market.mining import mining_utility, shares, success_probability
-from market.parameters import Parameters, Pricing
+from market.parameters import Parameters
 from market.presets import preset
 from market.utilities import delivered_utility, prosumer_utility, server_utility
-
-
-@st.composite
-def games(draw: st.DrawFn, pricing: Pricing = "unified") -> Parameters:
-    """Games in which any bound may bind, for one prosumer, for all, or for none."""
-    p_min, x_min = draw(st.floats(0.5, 40)), draw(st.floats(0, 5))
-    values: dict[str, Any] = {
-        "theta": draw(st.floats(10, 300)),
-        "Q": draw(st.floats(0.2, 1.5)),
-        "w": tuple(draw(st.lists(st.floats(0.02, 0.5), min_size=1, max_size=6))),
-        "p_min": p_min,
-        "p_max": p_min + draw(st.floats(0, 60)),
-        "x_min": x_min,
-        "x_max": x_min + draw(st.floats(0, 20)),
-        "pricing": pricing,
-    }
-    # c > k is k < θH/η.
-    largest = values["theta"] / 0.3 * len(values["w"]) / sum(1 / w for w in values["w"])
-    return Parameters(k=draw(st.floats(0.5, 20).filter(lambda k: k < largest)), **values)
+from tests.market.games import games
 
 
 def test_the_interior_preset_gives_the_anchors_of_the_facts() -> None:

@@ -34,7 +34,7 @@ def test_programs_get_one_line_and_people_every_claim(tmp_path: Path) -> None:
         *("genetic_runs", "genetic_seconds", "damaged", "claims"),
     }
     (first, *_) = seen["claims"]["fig4e"]
-    assert set(first) == {"says", "by", "preset", "holds", "seen", "why", "exact"}
+    assert set(first) == {"says", "by", "preset", "holds", "seen", "why", "exact", "impossible"}
     said = " ".join(CliRunner().invoke(app, words, catch_exceptions=False).stdout.split())
     for claim in seen["claims"]["fig4e"]:
         assert " ".join(claim["says"].split()) in said

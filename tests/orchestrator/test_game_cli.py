@@ -70,6 +70,9 @@ def test_every_preset_is_solved_and_told(name: str) -> None:
         (("--set", "Q=NaN"), "NaN is no number of JSON"),
         (("--set", "Q=Infinity"), "Infinity is no number of JSON"),
         (("--set", "Q=1e999"), "Q = inf is not allowed: it must be finite"),
+        (("--set", f"k=1{'0' * 400}"), "k = a whole number of 1329 bits is not allowed: it must be finite"),
+        (("--set", "Q=1e-308"), "Q = 1e-308 is not allowed: it must be >= 1e-20"),
+        (("--set", "theta=1e300"), "theta = 1e+300 is not allowed: it must be <= 1e+20"),
         (("--set", "Q=0.5", "--set", "Q=0.6"), "Q is there twice"),
         (("--set", "w=[]"), "length of w = 0"),
         (("--set", "w=[0.1, -0.1]"), "w[1] = -0.1 is not allowed: it must be > 0"),
@@ -104,6 +107,18 @@ def test_a_training_is_a_table_for_people() -> None:
     assert "2 seeds of 400 slots" in text
     assert "leader gap, %" in text
     assert "one seed has none" in said("learn", "--grid", "6", "--steps", "400", "--seeds", "1")
+
+
+def test_a_bound_that_binds_in_a_training_is_said() -> None:
+    words = ("learn", "--preset", "trend", "--grid", "6", "--steps", "4000", "--seeds", "2")
+    seen = answered(*words)
+    assert seen["binding"] == {"learnt": {"p_max": 2}, "equilibrium": ["p_max"]}
+    text = " ".join(said(*words).split())
+    bound = "p_max = 17.8, the highest price allowed"
+    assert f"learnt {bound} (2 of 2 seeds) equilibrium {bound}" in text
+    inside = answered("learn", *_FAST)
+    assert inside["binding"]["equilibrium"] == []
+    assert "equilibrium none" in " ".join(said("learn", *_FAST).split())
 
 
 @pytest.mark.parametrize(
