@@ -13,6 +13,7 @@ from typing import Any
 
 from bots.decision import Action, Role
 from bots.journal import Journal
+from bots.reverts import Reverts
 from bots.settings import Settings, load
 from chain.heads import Head, heads
 from chain.rpc import FailoverRpc, RpcError, RpcUnreachable, nonce_of
@@ -36,7 +37,9 @@ class Bot:
         self._journal = journal
         self._rpc = FailoverRpc(settings.rpc_urls)
         self._sender = Sender(wallet, settings.rpc_urls, settings.chain_id)
-        self._paused = Etsc(settings.contract).paused()
+        etsc = Etsc(settings.contract)
+        self._paused = etsc.paused()
+        self._reverts = Reverts(self._rpc, etsc, wallet.address)
         self._sent_at: int | None = None
         """The head at which something left last; None before anything did."""
         self._busy_at: int | None = None
@@ -57,7 +60,9 @@ class Bot:
             except (RpcError, RpcUnreachable) as error:
                 log.warning("%s; waiting for the next block", error)
                 continue
-            if self.at(head, *answers):
+            done = self.at(head, *answers)
+            self._tell_reverts(answers[0])
+            if done:
                 return
 
     def _read(self, head: Head) -> list[Any]:
@@ -88,6 +93,14 @@ class Bot:
             return False
         return decision.done and self._deep(head.number)
 
+    def _tell_reverts(self, nonce: int) -> None:
+        """After the head was played, so that nothing waits for it."""
+        try:
+            for line in self._reverts.told(nonce):
+                log.warning("%s", line)
+        except (RpcError, RpcUnreachable) as error:
+            log.warning("%s; asking again at the next block", error)
+
     def _deep(self, head: int) -> bool:
         return self._busy_at is None or head - self._busy_at >= self._settings.confirmations
 
@@ -109,6 +122,8 @@ class Bot:
             for action, signed in zip(actions, transactions, strict=True)
         ]
         self._journal.append(lines)
+        for action, signed in zip(actions, transactions, strict=True):
+            self._reverts.follow(signed, action)
         self._hand_over(transactions)
         for line in lines:
             log.info("%s", _words({key: value for key, value in line.items() if key not in ("type", "raw")}))

@@ -76,6 +76,16 @@ class Artifact:
         return content
 
     @property
+    def compiler(self) -> dict[str, Any]:
+        """The compiler's name, version and settings."""
+        return dict(self._content["compiler"])
+
+    @property
+    def source_hashes(self) -> dict[str, bytes]:
+        """keccak256 of each file that it was compiled from, as the compiler read it, by path."""
+        return {path: bytes.fromhex(digest[2:]) for path, digest in self._content["sources"].items()}
+
+    @property
     def abi(self) -> list[AbiEntry]:
         return list(self._content["abi"])
 
@@ -125,12 +135,15 @@ class Artifact:
 
     def is_deployed_code(self, code: bytes) -> bool:
         """Whether `code`, as eth_getCode gives it, is this contract with whatever constructor arguments."""
-        if len(code) != len(self.deployed_bytecode):
-            return False
+        return len(code) == len(self.deployed_bytecode) and self.masked(code) == self.deployed_bytecode
+
+    def masked(self, code: bytes) -> bytes:
+        """`code` with zeros where this contract's immutables are."""
         masked = bytearray(code)
         for start, length in self.immutable_references:
-            masked[start : start + length] = bytes(length)
-        return bytes(masked) == self.deployed_bytecode
+            end = min(start + length, len(masked))
+            masked[start:end] = bytes(max(0, end - start))
+        return bytes(masked)
 
 
 ARTIFACT = Artifact(importlib.resources.files("contracts") / "artifacts" / "ETSC.json")

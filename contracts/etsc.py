@@ -1,7 +1,7 @@
 """Typed binding of ETSC: what to send (`chain.wallet.Call`) and what to ask (`chain.rpc.Read`).
 
 Units as on the chain: Wh, mE (thousandths of an elecoin), wei per mE, mE per kWh. Addresses come back in
-EIP-55.
+EIP-55. Where ETSC refuses, whoever asks is told the cause: an EtscRevert of `contracts.reverts`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from chain.call import Call
 from chain.rpc import BlockTag, Read, quantity
 from contracts.artifact import ARTIFACT, Artifact, address_or_none
 from contracts.events import Event, decode_log, name_text, topic_of
+from contracts.reverts import cause_of
 from errors import TestbedError
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ class Etsc:
         return self._read("terms", lambda values: Terms(*values[0]))
 
     def check_qualification(self, prosumer: str, retailer: str, quantity_wh: int) -> Read[int]:
-        """The cost in mE; where the trade would fail the node answers an RpcError (`reverts.revert_of`)."""
+        """The cost in mE; where the trade would fail, its cause is raised (`contracts.reverts`)."""
         return self._read("checkQualification", _only_int, prosumer, retailer, quantity_wh)
 
     def _read(self, function: str, decode: Callable[[tuple[Any, ...]], T], *arguments: Any) -> Read[T]:
@@ -311,7 +312,19 @@ class Etsc:
                 )
             return decode(ARTIFACT.decode_result(function, bytes.fromhex(result[2:])))
 
-        return Read("eth_call", ({"to": self.address, "data": data},), read, at_block=True)
+        request = {"to": self.address, "data": data}
+        return Read("eth_call", (request,), read, at_block=True, refused=cause_of)
+
+    def attempt(self, sender: str, call: Call) -> Read[None]:
+        """Whether a call would go through if it were sent now; where not, its cause is raised."""
+        request = {
+            "from": sender,
+            "to": call.to,
+            "data": "0x" + call.data.hex(),
+            "value": quantity(call.value),
+            "gas": quantity(call.gas),
+        }
+        return Read("eth_call", (request,), lambda _: None, at_block=True, refused=cause_of)
 
     def events(self, from_block: int, to_block: BlockTag, *names: str) -> Read[list[Event]]:
         """The contract's events in their order, of the named kinds or of all. Raises KeyError for no kind."""

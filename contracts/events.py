@@ -32,6 +32,18 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Initialised(Event):
+    """The contract stands and slot 0 begins. What never changes: total in mE, Q in mE per kWh, the terms."""
+
+    total_elecoins: int
+    unit_power_price: int
+    slot_deadline_blocks: int
+    min_unit_price: int
+    max_unit_price: int
+    meter_limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AdministrationOffered(Event):
     """`administrator` offered the administration to `successor`; to None: took its offer back."""
 
@@ -287,7 +299,13 @@ def _forms() -> dict[bytes, _Form]:
 def _reader(event: str, parameter: AbiEntry) -> Callable[[bytes], Any]:
     if (event, parameter["name"]) == ("AdministrationOffered", "successor"):
         return lambda word: address_or_none(_address(word))
-    return {"address": _address, "bool": _flag, "bytes32": name_text, "uint256": _number}[parameter["type"]]
+    readers: dict[str, Callable[[bytes], Any]] = {
+        "address": _address,
+        "bool": _flag,
+        "bytes32": name_text,
+        "uint256": _number,
+    }
+    return readers[parameter["type"]]
 
 
 def _number(word: bytes) -> int:

@@ -1,4 +1,4 @@
-"""What ETSC must say of everybody, worked out from its events and from nothing else but its terms."""
+"""What ETSC must say of everybody, worked out from its events and from nothing else."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from contracts.events import (
     Empowered,
     Event,
     Generated,
+    Initialised,
     MeterBound,
     MeterRotated,
     Offered,
@@ -36,7 +37,7 @@ WH_PER_KWH = 1000
 # The contract counts the blocks between a meter's readings in so many bits.
 _BLOCKS_COUNTED = 1 << 24
 
-_Administration = AdministrationOffered | AdministrationTaken | Paused | Unpaused
+_Administration = Initialised | AdministrationOffered | AdministrationTaken | Paused | Unpaused
 _Registration = Empowered | RightsChanged | MeterBound | MeterRotated
 _Pricing = SlotOpened | PricePosted | ProsumerPricePosted | BuyBackPricePosted
 _Exchange = EdgeServerAdded | Purchased | Redeemed | Withdrawn
@@ -104,9 +105,10 @@ class Turnover:
 class Books:
     """The contract's state after some events, and the sums that must hold whatever they were."""
 
-    def __init__(self, terms: Terms, unit_power_price: int) -> None:
-        self._terms = terms
-        self._unit_power_price = unit_power_price
+    def __init__(self) -> None:
+        self.total_elecoins = 0
+        self.unit_power_price = 0
+        self.terms = Terms(0, 0, 0, 0)
         self.users: defaultdict[str, UserBook] = defaultdict(UserBook)
         self.meters: dict[str, MeterBook] = {}
         self.edge_servers: defaultdict[str, EdgeServerBook] = defaultdict(EdgeServerBook)
@@ -114,7 +116,6 @@ class Books:
         self.paused = False
         self.administrator = ""
         self.successor: str | None = None
-        self.total_elecoins = 0
         self.turnover = Turnover()
 
     def meter(self, account: str, block: int) -> Meter | None:
@@ -141,7 +142,7 @@ class Books:
             buy_back_price=book.buy_back_price,
             stock=book.stock,
             credit=book.credit,
-            reserve=(book.allotment - book.stock) * self._terms.min_unit_price,
+            reserve=(book.allotment - book.stock) * self.terms.min_unit_price,
         )
 
     def current_slot(self) -> Slot:
@@ -174,12 +175,16 @@ class Books:
 
     def _enter_administration(self, event: _Administration) -> None:
         match event:
+            case Initialised():
+                self.total_elecoins, self.unit_power_price = event.total_elecoins, event.unit_power_price
+                self.terms = Terms(
+                    event.slot_deadline_blocks, event.min_unit_price, event.max_unit_price, event.meter_limit
+                )
+                self._slot = Slot(0, event.block_number, None, 0)
             case AdministrationOffered():
                 self.successor = event.successor
             case AdministrationTaken():
                 self.administrator, self.successor = event.administrator, None
-                if not self.edge_servers:  # the constructor's: slot 0 begins
-                    self._slot = Slot(0, event.block_number, None, 0)
             case Paused() | Unpaused():
                 self.paused = isinstance(event, Paused)
 
@@ -221,17 +226,16 @@ class Books:
             case EdgeServerAdded():
                 server.allotment += event.stock
                 server.stock += event.stock
-                self.total_elecoins += event.stock
             case Purchased():
                 self.users[event.buyer].coins += event.amount
                 server.stock -= event.amount
-                server.credit += event.amount * (event.price - self._terms.min_unit_price)
+                server.credit += event.amount * (event.price - self.terms.min_unit_price)
                 turnover.purchases_wei += event.amount * event.price
                 turnover.purchases_due_wei += event.amount * server.price_for(event.buyer)
             case Redeemed():
                 self.users[event.user].coins -= event.amount
                 server.stock += event.amount
-                server.credit += event.amount * (self._terms.min_unit_price - event.price)
+                server.credit += event.amount * (self.terms.min_unit_price - event.price)
                 turnover.redemptions_wei += event.amount * event.price
                 turnover.redemptions_due_wei += event.amount * server.buy_back_price
                 turnover.redeemed_me += event.amount
@@ -254,7 +258,7 @@ class Books:
                 retailer.offered -= event.quantity
                 retailer.coins += event.cost
                 self.turnover.trades_me += event.cost
-                self.turnover.trades_due_me += -(-event.quantity * self._unit_power_price // WH_PER_KWH)
+                self.turnover.trades_due_me += -(-event.quantity * self.unit_power_price // WH_PER_KWH)
 
     def _enter_reading(self, event: _Metering) -> None:
         user = self.users[event.user]
@@ -273,12 +277,12 @@ class Books:
                     meter.consumption_block = event.block_number
 
     def _allowance(self, last_block: int, block: int) -> int:
-        return (block - last_block) % _BLOCKS_COUNTED * self._terms.meter_limit
+        return (block - last_block) % _BLOCKS_COUNTED * self.terms.meter_limit
 
 
-def replay(events: Iterable[Event], terms: Terms, unit_power_price: int) -> Books:
+def replay(events: Iterable[Event]) -> Books:
     """The books after `events`, which are in the order of the chain."""
-    books = Books(terms, unit_power_price)
+    books = Books()
     for event in events:
         books.enter(event)
     return books

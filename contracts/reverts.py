@@ -321,3 +321,8 @@ def revert_of(error: RpcError) -> EtscRevert | None:
     """The cause when a node says that a call reverted; None when it refused for a reason of its own."""
     reverted = error.code == 3 or "execution reverted" in error.message
     return decode_revert(error.data if isinstance(error.data, str) else None) if reverted else None
+
+
+def cause_of(error: RpcError) -> EtscRevert | RpcError:
+    """What to raise where a node refused to answer for ETSC: its revert, or the node's own reason."""
+    return revert_of(error) or error

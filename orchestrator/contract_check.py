@@ -6,6 +6,7 @@ run although one before it failed; what a tool said of a failure is kept.
 
 from __future__ import annotations
 
+import collections
 import json
 import re
 import time
@@ -124,7 +125,25 @@ class Check:
         return _verdict({name: suite for name, suite in self._suites.items() if "/invariants/" not in name})
 
     def invariants(self) -> str:
-        return _verdict({name: suite for name, suite in self._suites.items() if "/invariants/" in name})
+        suites = {name: suite for name, suite in self._suites.items() if "/invariants/" in name}
+        passed = _verdict(suites)
+        if idle := [line for suite in sorted(suites) for line in self._idle(suite, suites[suite])]:
+            raise Failed(f"{len(idle)} functions of handlers did nothing", "\n".join(idle))
+        return passed
+
+    def _idle(self, name: str, suite: Mapping[str, Any]) -> Iterator[str]:
+        """The functions of a suite's handlers of which no call did anything. Without them an invariant is
+        green that nothing ever put to the test."""
+        did = _did(suite)
+        if not did:
+            yield f"{name.split('/')[-1]}: nothing was called"
+        for handler in sorted({function.rpartition(".")[0] for function in did}):
+            file, _, contract = handler.rpartition(":")
+            built = self._made.folder / "out" / Path(file).name / f"{contract}.json"
+            for entry in json.loads(built.read_text())["abi"]:
+                acts = entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
+                if acts and not did.get(f"{handler}.{entry['name']}"):
+                    yield f"{name.split('/')[-1]}: {contract}.{entry['name']}"
 
     @cached_property
     def _suites(self) -> dict[str, Any]:
@@ -252,6 +271,16 @@ def _verdict(suites: Mapping[str, Any]) -> str:
         raise Failed(f"{len(failed)} of {len(results)} failed", "\n".join(failed))
     runs = sum(_runs(result["kind"]) for result in results.values())
     return f"{len(results)} passed, {runs:,} calls drawn at random"
+
+
+def _did(suite: Mapping[str, Any]) -> collections.Counter[str]:
+    """How many calls of each handler's function went through in a suite: neither reverted nor thought better
+    of (`vm.assume`). By FILE:CONTRACT.FUNCTION."""
+    did: collections.Counter[str] = collections.Counter()
+    for result in suite["test_results"].values():
+        for function, calls in (result["kind"].get("Invariant") or {}).get("metrics", {}).items():
+            did[function] += calls["calls"] - calls["reverts"] - calls["discards"]
+    return did
 
 
 def _runs(kind: dict[str, Any]) -> int:

@@ -47,6 +47,8 @@ def _registration(etsc: Etsc) -> Iterator[Step]:
         touch = Touch(written=0, read=4, created=2)
         meter = address(f"meter of {name}")
         yield Step("bindMeter", "administrator", etsc.bind_meter(address(name), meter), touch)
+    longest = etsc.empower("a household with a name so long.", address("household"), True, True)
+    yield Step("empower, 32 bytes of name", "administrator", longest, _EMPOWER)
     yield Step("setRights", "administrator", etsc.set_rights(address("prosumer-2"), True, True), _ONE)
     yield Step("setRights", "administrator", etsc.set_rights(address("prosumer-2"), False, True), _ONE)
 

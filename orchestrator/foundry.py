@@ -145,6 +145,10 @@ class Project:
                 "version": out["metadata"]["compiler"]["version"],
                 "settings": {key: settings[key] for key in ("evmVersion", "optimizer", "viaIR")},
             },
+            # Of what it compiled: the bytes themselves, without the compiler's metadata, do not say.
+            "sources": {
+                path: source["keccak256"] for path, source in sorted(out["metadata"]["sources"].items())
+            },
             "abi": out["abi"],
             "bytecode": out["bytecode"]["object"],
             "deployedBytecode": out["deployedBytecode"]["object"],

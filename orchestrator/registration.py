@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chain.call import Call
 from chain.rpc import Rpc, RpcError, code_at, nonce_of
-from contracts.etsc import Etsc, Terms, contract_address, deployment, is_deployed_code
+from contracts.etsc import EdgeServer, Etsc, Terms, contract_address, deployment, is_deployed_code
 from errors import EnvironmentFault, TestbedError
 from market.parameters import Parameters
 from market.units import Q_to_mE_per_kWh
@@ -76,7 +76,8 @@ class Registration:
 
     def verify(self, rpc: Rpc, *, first_start: bool) -> None:
         """Raises TestbedError where the chain does not run this ETSC, constructed as this testbed plans and
-        with all participants in it. Who administers may have changed after the first start."""
+        with all participants in it. What the administrator may change, itself included, is compared at the
+        first start only."""
         if not is_deployed_code(rpc.fetch(code_at(self.contract))):
             raise EnvironmentFault(
                 "what stands at the contract's address is not this version's ETSC",
@@ -89,18 +90,22 @@ class Registration:
             found = rpc.fetch_all(
                 [etsc.terms(), etsc.total_elecoins(), etsc.unit_power_price(), etsc.administrator()]
             )
+            servers = rpc.fetch_all([etsc.edge_server(server.address) for server in people.edge_servers])
             records = rpc.fetch_all([etsc.user(user.address) for user in people.users])
         except RpcError as error:
             raise TestbedError(f"ETSC does not answer: {error.message}", where=self.contract) from error
-        if different := list(self._different(*found, first_start=first_start)):
+        different = [
+            *self._different(*found, first_start=first_start),
+            *self._other_edge_servers(servers, terms=found[0], total_mE=found[1]),
+        ]
+        if different:
             raise EnvironmentFault(
                 f"ETSC was constructed otherwise than this testbed plans: {'; '.join(different)}",
                 where=self.contract,
                 fix=_FIX,
             )
-        meters = [meter.address for meter in people.meters]
-        for user, meter, record in zip(people.users, meters, records, strict=True):
-            if not record.registered or record.meter != meter:
+        for user, meter, record in zip(people.users, people.meters, records, strict=True):
+            if not record.registered or (first_start and record.meter != meter.address):
                 raise EnvironmentFault(
                     f"{user.name} is not registered as it should be", where=f"ETSC {self.contract}"
                 )
@@ -121,3 +126,15 @@ class Registration:
         for quantity, wanted in expected.items():
             if found[quantity] != wanted:
                 yield f"{quantity} is {found[quantity]}, expected {wanted}"
+
+    def _other_edge_servers(
+        self, servers: Sequence[EdgeServer], *, terms: Terms, total_mE: int
+    ) -> Iterator[str]:
+        """Each planned edge server that is none, and elecoins that were allotted to somebody else."""
+        for planned, server in zip(self._participants.edge_servers, servers, strict=True):
+            if not server.registered:
+                yield f"{planned.name} ({planned.address}) is no edge server"
+        # What one has sold and not bought back shows in its reserve: the lowest price for each mE.
+        allotted = sum(server.stock + server.reserve // terms.min_unit_price for server in servers)
+        if allotted != total_mE:
+            yield f"the edge servers were allotted {allotted} of {total_mE} mE"

@@ -45,10 +45,18 @@ contract ETSC is Elecoins, Electricity {
         uint256 count = edgeServersAccounts.length;
         if (count == 0) revert NoEdgeServers();
 
-        administrator = administrator_;
-        emit AdministrationTaken(administrator_);
         _requireFits(totalElecoins_, MASK_48);
         totalElecoins = totalElecoins_;
+        emit Initialised(
+            totalElecoins_,
+            unitPowerPrice_,
+            terms_.slotDeadlineBlocks,
+            terms_.minUnitPrice,
+            terms_.maxUnitPrice,
+            terms_.meterLimit
+        );
+        administrator = administrator_;
+        emit AdministrationTaken(administrator_);
         _market = Market.wrap(block.number << OPENED_AT_BLOCK);
 
         uint256 share = totalElecoins_ / count;

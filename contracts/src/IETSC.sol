@@ -93,6 +93,18 @@ interface IETSC {
 
     // ------------------------------------------------------------------------------------------- events
 
+    /// Before all others, once: what never changes. Slot 0 begins in its block.
+    /// @param totalElecoins mE
+    /// @param unitPowerPrice Q, mE per kWh
+    /// @param slotDeadlineBlocks this and the following are the terms
+    event Initialised(
+        uint256 totalElecoins,
+        uint256 unitPowerPrice,
+        uint256 slotDeadlineBlocks,
+        uint256 minUnitPrice,
+        uint256 maxUnitPrice,
+        uint256 meterLimit
+    );
     event AdministrationOffered(address indexed administrator, address indexed successor);
     event AdministrationTaken(address indexed administrator);
     event Paused();
@@ -153,7 +165,7 @@ interface IETSC {
     error SlotNotOverdue(uint256 blockNumber, uint256 deadline);
     error NoSellerYet();
     error NoPriceYet(address edgeServer);
-    /// An edge server commits itself once a slot.
+    /// An edge server posts its prices once a slot.
     error PriceAlreadyPosted(address edgeServer, uint256 slot);
     error PriceOutOfBounds(uint256 price, uint256 lowest, uint256 highest);
     error PriceTooHigh(uint256 price, uint256 maxPrice);
@@ -199,7 +211,8 @@ interface IETSC {
     function empower(bytes32 userName, address userAddr, bool genRight, bool transRight) external;
 
     /// @notice Changes a user's rights; without either the user can only redeem, retract and be metered.
-    /// Administrator only.
+    /// An offer outlives the right to generate: nobody can buy from it meanwhile, but it is good again as soon
+    /// as the right is, unless the user has retracted it. Administrator only.
     function setRights(address userAddr, bool genRight, bool transRight) external;
 
     /// @notice Binds the smart meter that reports for a user, one to one. Administrator only.
@@ -215,6 +228,8 @@ interface IETSC {
     /// all; or, where another one opened that slot, posts its own price in it, once.
     /// Anybody else may open the next slot once the deadline has passed; then the last seller and all
     /// prices stay and `price` is ignored, so that a silent edge server delays the market but cannot stop it.
+    /// A price stands no longer than its slot, and the next may be opened in the same block: what protects a
+    /// buyer is the `maxPrice` of its own purchase.
     function openSlot(uint256 slotNumber, uint256 price) external;
 
     /// @notice The same with discriminated pricing: `ownPrices` are single prosumers', `price` is for
@@ -222,7 +237,9 @@ interface IETSC {
     function openDiscriminatedSlot(uint256 slotNumber, uint256 price, OwnPrice[] calldata ownPrices) external;
 
     /// @notice Says what the calling edge server pays for elecoins, at most the lowest unit price that the
-    /// terms allow, so never more than any price in force; zero to buy none.
+    /// terms allow, so never more than any price in force; zero to buy none. The reserve sees to it that
+    /// whatever price is posted can be paid for every elecoin, and not that any is posted: what an edge server
+    /// does not pay of it when it buys back becomes its credit.
     function setBuyBackPrice(uint256 price) external;
 
     // ----------------------------------------------------------------------------------------- elecoins
@@ -267,6 +284,8 @@ interface IETSC {
 
     /// @notice Both readings of a meter in one call that anybody may relay. Readings are cumulative and
     /// never fall, so they are their own sequence: each signature is good once, and never after a later one.
+    /// Before a later one it is good until its deadline. Whoever holds it can relay it just then, and the later
+    /// one has to wait until the meter's allowance has grown again: that delays a reading and loses nothing.
     function relayReading(Reading calldata reading, uint8 v, bytes32 r, bytes32 s) external;
 
     // ------------------------------------------------------------------------------------------ queries

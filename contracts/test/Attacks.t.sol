@@ -170,6 +170,26 @@ contract AttacksTest is Market {
         etsc.buyToken{value: 100 * raised}(edgeServers[0], 100, PRICE);
     }
 
+    /// Slots may follow one another within a block, so a price that was posted binds nobody for longer. What a
+    /// buyer accepts does: through all of them it pays that at most, or nothing.
+    function testFuzz_slotsThatFollowInOneBlockRaiseNothingThatWasAgreed(uint256 seed) public {
+        uint256 block_ = vm.getBlockNumber();
+        uint256 coins = etsc.user(buyer).coins;
+        for (uint256 i = 0; i < 8; ++i) {
+            uint256 price = bound(uint256(keccak256(abi.encode(seed, i))), MIN_PRICE, MAX_PRICE);
+            open(price);
+            vm.prank(buyer);
+            (bool bought,) = address(etsc).call{value: 100 * price}(
+                abi.encodeCall(IETSC.buyToken, (edgeServers[0], 100, PRICE))
+            );
+            assertEq(bought, price <= PRICE, "what was agreed, or nothing");
+            if (bought) coins += 100;
+        }
+        assertEq(currentSlot(), 9);
+        assertEq(vm.getBlockNumber(), block_);
+        assertEq(etsc.user(buyer).coins, coins);
+    }
+
     /// A lower one is paid, and no more: the ether must fit it.
     function test_aPriceLoweredBeforeInclusionTakesNoMoreThanItIs() public {
         open(PRICE - 1);

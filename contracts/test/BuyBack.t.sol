@@ -46,4 +46,23 @@ contract BuyBackTest is Market {
         vm.prank(prosumers[0]);
         etsc.redeem(edgeServers[0], 1, 0);
     }
+
+    /// The reserve means that whatever is posted can be paid, and not that anything is: an edge server that
+    /// posts next to nothing earns the rest, and the only defence is not to sell to it.
+    function testFuzz_theReserveIsEnoughForAnyPriceAndPromisesNone(uint256 price, uint256 amount) public {
+        startTrading();
+        (address server, address holder) = (edgeServers[0], prosumers[0]);
+        amount = bound(amount, 1, 10_000);
+        uint256 credit = etsc.edgeServer(server).credit;
+        uint256 reserve = etsc.edgeServer(server).reserve;
+        assertEq(reserve, 10_000 * MIN_PRICE, "for the best price there can be");
+        price = bound(price, 1, MIN_PRICE);
+        post(price);
+        uint256 before = holder.balance;
+        vm.prank(holder);
+        etsc.redeem(server, amount, 0);
+        assertEq(holder.balance - before, amount * price);
+        assertEq(etsc.edgeServer(server).credit, credit + amount * (MIN_PRICE - price), "the rest");
+        assertEq(etsc.edgeServer(server).reserve, reserve - amount * MIN_PRICE);
+    }
 }

@@ -68,8 +68,12 @@ contract ConstructorTest is Market {
         assertEq(sum, total);
     }
 
-    function test_announcesTheAdministratorAndEachEdgeServer() public {
+    function test_announcesWhatNeverChangesTheAdministratorAndEachEdgeServer() public {
         uint256 share = TOTAL_ELECOINS / 3;
+        vm.expectEmit();
+        emit IETSC.Initialised(
+            TOTAL_ELECOINS, UNIT_POWER_PRICE, DEADLINE_BLOCKS, MIN_PRICE, MAX_PRICE, METER_LIMIT
+        );
         vm.expectEmit();
         emit IETSC.AdministrationTaken(administrator);
         vm.expectEmit();

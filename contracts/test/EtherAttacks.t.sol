@@ -200,21 +200,6 @@ contract EtherAttacksTest is Market {
         assertEq(stranger.balance, 100 ether);
     }
 
-    function test_onlyBuyTokenIsPayable() public {
-        bytes[4] memory calls = [
-            abi.encodeCall(IETSC.withdraw, ()),
-            abi.encodeCall(IETSC.openSlot, (2, PRICE)),
-            abi.encodeCall(IETSC.setBuyBackPrice, (1)),
-            abi.encodeCall(IETSC.terms, ())
-        ];
-        for (uint256 i = 0; i < calls.length; ++i) {
-            vm.deal(edgeServers[1], 1);
-            vm.prank(edgeServers[1]);
-            (bool done,) = address(etsc).call{value: 1}(calls[i]);
-            assertFalse(done);
-        }
-    }
-
     function test_unknownCallsAreRefused() public {
         (bool done,) = address(etsc).call("");
         assertFalse(done, "no data");

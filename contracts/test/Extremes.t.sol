@@ -154,6 +154,27 @@ contract ExtremesTest is Market {
         assertEq(etsc.edgeServer(server).credit, 200 * (lowest - 1));
     }
 
+    /// Everybody's, single prosumers' and the one for buying back: none loses a bit where it is kept.
+    function test_theDearestPricesAreKeptAndPaidInFull() public {
+        rebuild(DEAREST - 2, 1000);
+        IETSC.OwnPrice[] memory own = new IETSC.OwnPrice[](1);
+        own[0] = IETSC.OwnPrice(buyer, DEAREST);
+        vm.startPrank(server);
+        etsc.openDiscriminatedSlot(1, DEAREST - 1, own);
+        etsc.setBuyBackPrice(DEAREST - 2);
+        vm.stopPrank();
+        assertEq(etsc.priceFor(server, buyer), DEAREST);
+        assertEq(etsc.priceFor(server, retailer), DEAREST - 1);
+        assertEq(etsc.edgeServer(server).buyBackPrice, DEAREST - 2);
+        buy(buyer, 3);
+        assertEq(address(etsc).balance, 3 * DEAREST);
+        assertEq(etsc.edgeServer(server).credit, 6);
+        vm.prank(buyer);
+        etsc.redeem(server, 3, DEAREST - 2);
+        assertEq(address(etsc).balance, 6);
+        assertEq(etsc.edgeServer(server).credit, 6);
+    }
+
     /// What it would cost does not wrap around: all elecoins at the dearest price.
     function test_theDearestCostIsWorkedOutInFull() public {
         open(DEAREST);

@@ -163,6 +163,42 @@ contract MeterAttacksTest is Market {
         etsc.relayReading(signed, v, r, s);
     }
 
+    /// Whoever holds an older reading that was never relayed relays it just before the newer one. The meter's
+    /// clock begins anew and the newer one has to wait: it is late by as many blocks as the limit needs for
+    /// what lies between the two, and nothing is lost.
+    function testFuzz_anOlderReadingThatWasHeldBackDelaysTheNewerAndLosesNothing(
+        uint256 older,
+        uint256 newer,
+        uint256 silence
+    ) public {
+        silence = bound(silence, 2, 100);
+        mine(silence);
+        uint256 allowance = etsc.meter(meter).generationAllowance;
+        older = bound(older, 1, allowance - 1);
+        newer = bound(newer, older + 1, allowance);
+        IETSC.Reading memory late = reading(newer, 0);
+        (uint8 v, bytes32 r, bytes32 s) = sign(late);
+        uint256 start = vm.snapshotState();
+        etsc.relayReading(late, v, r, s); // would do, if nobody came between
+        vm.revertToStateAndDelete(start);
+
+        relay(stranger, reading(older, 0));
+        uint256 delay = (newer - older + METER_LIMIT - 1) / METER_LIMIT;
+        assertLe(delay, silence + 1, "no longer than the meter was silent");
+        for (uint256 waited = 0; waited < delay; ++waited) {
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    IETSC.ReadingTooHigh.selector, account, newer - older, waited * METER_LIMIT
+                )
+            );
+            etsc.relayReading(late, v, r, s);
+            mine(1);
+        }
+        etsc.relayReading(late, v, r, s); // the same signature
+        assertEq(etsc.user(account).generated, newer);
+        assertEq(etsc.user(account).power, newer);
+    }
+
     /// The meter said the same itself already: the relayed one adds nothing.
     function test_whatTheMeterHasReportedItselfIsNotNew() public {
         IETSC.Reading memory signed = reading(10, 0);

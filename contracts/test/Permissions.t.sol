@@ -189,6 +189,47 @@ contract PermissionsTest is Market {
         }
     }
 
+    /// Each call that goes through is refused with a wei, and without a word: nothing but a purchase is payable.
+    function testFuzz_nothingButBuyTokenTakesEther(uint256 seed) public {
+        build(seed);
+        for (uint256 i = 0; i < ROWS; ++i) {
+            Row row = Row(i);
+            if (row == Row.BuyToken) continue;
+            if (row == Row.OpenOverdueSlot) mine(DEADLINE_BLOCKS);
+            bool paused = row == Row.Unpause;
+            if (paused) {
+                vm.prank(who[Role.Administrator]);
+                etsc.pause();
+            }
+            Role role = Role.Administrator;
+            while (refusal(row, role, paused).length > 0) {
+                role = Role(uint256(role) + 1);
+            }
+            (bytes memory data,) = callOf(row, role);
+            refusesEther(who[role], data, string.concat("row ", vm.toString(i)));
+            assertTrue(allows(row, role, paused));
+            if (row == Row.OpenOverdueSlot) vm.roll(vm.getBlockNumber() - DEADLINE_BLOCKS);
+            if (paused) {
+                vm.prank(who[Role.Administrator]);
+                etsc.unpause();
+            }
+        }
+        bytes[] memory asked = queries();
+        for (uint256 i = 0; i < asked.length; ++i) {
+            refusesEther(who[Role.Stranger], asked[i], string.concat("query ", vm.toString(i)));
+        }
+    }
+
+    function refusesEther(address caller, bytes memory data, string memory label) private {
+        vm.deal(caller, 1);
+        uint256 held = address(etsc).balance;
+        vm.prank(caller);
+        (bool done, bytes memory answer) = address(etsc).call{value: 1}(data);
+        assertFalse(done, string.concat(label, " took ether"));
+        assertEq(answer.length, 0, string.concat(label, " was refused for another reason"));
+        assertEq(address(etsc).balance, held);
+    }
+
     /// The selectors of the table and of the queries, taken together, are the interface's: an identifier of
     /// an interface is the exclusive or of its functions'. Bytecode.t.sol sees to it that there is no other.
     function test_theTableCoversEveryFunction() public {

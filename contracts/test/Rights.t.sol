@@ -53,6 +53,7 @@ contract RightsTest is Market {
         assertEq(record.consumed, 5);
     }
 
+    /// The offer with it: nobody asks the user again.
     function test_aRightThatIsGivenBackIsGoodAgain() public {
         startTrading();
         setRights(retailers[0], false, true);
@@ -61,5 +62,17 @@ contract RightsTest is Market {
         setRights(retailers[0], true, true);
         trade(prosumers[0], retailers[0], 1); // what was offered before is on offer still
         assertEq(etsc.user(prosumers[0]).power, 1);
+    }
+
+    /// Who does not want that retracts, with the right or without.
+    function testFuzz_whatIsRetractedIsNotOnOfferWhenTheRightIsGivenBack(bool whileRevoked) public {
+        startTrading();
+        if (whileRevoked) setRights(retailers[0], false, true);
+        vm.prank(retailers[0]);
+        etsc.retract();
+        if (!whileRevoked) setRights(retailers[0], false, true);
+        setRights(retailers[0], true, true);
+        vm.expectRevert(abi.encodeWithSelector(IETSC.InsufficientOffer.selector, retailers[0], 0, 1));
+        trade(prosumers[0], retailers[0], 1);
     }
 }

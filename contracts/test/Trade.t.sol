@@ -127,6 +127,9 @@ contract TradeTest is Market {
         uint256 cost = (quantity * 6 + 9) / 10;
         assertGt(cost, coins);
         refuses(abi.encodeWithSelector(IETSC.InsufficientCoins.selector, buyer, coins, cost), quantity);
+        // nor by a single mE
+        quantity = coins * 10 / 6 + 1;
+        refuses(abi.encodeWithSelector(IETSC.InsufficientCoins.selector, buyer, coins, coins + 1), quantity);
         // and the most that it can
         if (coins > 0) trade(buyer, retailer, coins * 10 / 6);
         assertLt(etsc.user(buyer).coins, 1);

@@ -186,6 +186,31 @@ def test_a_meter_s_reading_beyond_its_allowance_is_sent_in_parts_and_none_is_ref
     assert market.ask(nonce_of(market.address(name))) - sent_before == len(readings)
 
 
+def test_a_bot_whose_transaction_reverts_says_why(market: MarketOnChain) -> None:
+    """Its right was taken away, which it does not look at."""
+    account = market.address(RETAILER)
+    market.send("administrator", [market.etsc.set_rights(account, False, True)])
+    for name in (RETAILER, f"meter-{RETAILER}"):
+        market.prepare(name, slots=1)
+        market.start(name)
+    wait_until(lambda: len(market.signed(RETAILER, "offer")) > 1, "the retailer to try again")
+    reverted, again = market.signed(RETAILER, "offer")[:2]
+    receipt = market.receipt(reverted["hash"])
+    assert receipt["status"] == "0x0"
+    block = int(receipt["blockNumber"], 16)
+    line = f"slot=0 action=offer reverted in block {block}: ETSC refused: {account} may not offer electricity"
+    wait_until(lambda: line in market.log(RETAILER), "the cause")
+    market.send("administrator", [market.etsc.set_rights(account, True, True)])
+    retailer = market.etsc.user(account)
+    wait_until(lambda: market.ask(retailer).offered == GENERATION_WH, "the offer")
+    assert again["nonce"] == reverted["nonce"] + 1
+    # Each that was mined without effect is told once, and what had an effect is not told.
+    receipts = [market.receipt(line["hash"]) for line in market.signed(RETAILER, "offer")]
+    failed = [receipt for receipt in receipts if receipt["status"] == "0x0"]
+    wait_until(lambda: market.log(RETAILER).count(" reverted in block ") == len(failed), "all causes")
+    assert len(receipts) == len(failed) + 1
+
+
 def test_while_the_market_is_paused_nobody_sends_and_then_it_goes_on(market: MarketOnChain) -> None:
     market.send("administrator", [market.etsc.pause()])
     before = [market.ask(nonce_of(market.address(name))) for name in BOTS]

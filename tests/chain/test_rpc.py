@@ -15,6 +15,7 @@ from chain.rpc import (
     FailoverRpc,
     HttpRpc,
     IpcRpc,
+    Read,
     Rpc,
     RpcError,
     RpcUnreachable,
@@ -89,6 +90,14 @@ def test_reads_know_how_to_read_their_answers_at_any_block(rpc: Rpc) -> None:
     assert rpc.fetch(block_number()) >= 0
 
 
+def test_a_read_may_know_what_a_refusal_means(rpc: Rpc) -> None:
+    read: Read[str] = Read("eth_nothing", (), str, refused=lambda error: TestbedError(f"code {error.code}"))
+    for ask in (lambda: rpc.fetch(read), lambda: rpc.fetch_all([block_number(), read])):
+        with pytest.raises(TestbedError, match=r"^code -32601$") as caught:
+            ask()
+        assert isinstance(caught.value.__cause__, RpcError)
+
+
 def test_what_can_steer_a_node_is_on_its_socket_only(node: GethNode) -> None:
     with IpcRpc(node.ipc_path) as ipc, HttpRpc(node.rpc_url) as published:
         assert ipc.request("admin_nodeInfo")["enode"]
@@ -128,7 +137,7 @@ def test_nobody_there_is_named(tmp_path: Path) -> None:
 
 def test_only_http_addresses_are_taken() -> None:
     for url in ("ws://127.0.0.1:1", "127.0.0.1:8545", "http://"):
-        with pytest.raises(TestbedError, match="not an http:// address"):
+        with pytest.raises(TestbedError, match="not an http:// or https:// address"):
             HttpRpc(url)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from chain.call import Call
 from contracts.events import AdministrationOffered, AdministrationTaken
+from contracts.reverts import MarketPaused
 from tests.contracts.chain import Key
 from tests.contracts.market import MIN_PRICE, NOBODY, PRICE, Market
 
@@ -124,8 +125,10 @@ def test_a_pause_stops_every_move_until_it_ends(paused: Market, move: str) -> No
 
 def test_a_qualification_is_refused_while_the_market_is_paused(paused: Market) -> None:
     check = paused.etsc.check_qualification(paused.prosumer.address, paused.retailer.address, 1)
-    data = Call(paused.etsc.address, bytes.fromhex(check.params[0]["data"][2:]))
-    assert paused.chain.refusal(paused.stranger, data).name == "MarketPaused"
+    with pytest.raises(MarketPaused):
+        paused.chain.rpc.fetch(check)
+    with pytest.raises(MarketPaused):
+        paused.chain.rpc.fetch_all([paused.etsc.paused(), check])
 
 
 def test_withdrawals_and_the_administrators_calls_go_on_in_a_pause(paused: Market) -> None:

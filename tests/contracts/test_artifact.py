@@ -6,6 +6,7 @@ import json
 from itertools import chain
 
 import pytest
+from eth_utils.crypto import keccak
 
 from contracts.artifact import ARTIFACT
 from contracts.opcodes import opcodes
@@ -39,6 +40,11 @@ def test_the_tests_own_contracts_are_what_their_sources_compile_to(name: str) ->
     assert compiled_fixture(name) == (FIXTURES / f"{name}.json").read_text()
 
 
+def test_the_artifact_notes_the_sources_that_it_was_compiled_from() -> None:
+    noted = {path: digest for path, digest in ARTIFACT.source_hashes.items() if path.startswith("src/")}
+    assert noted == {f"src/{path.name}": keccak(path.read_bytes()) for path in (CONTRACTS / "src").iterdir()}
+
+
 @pytest.mark.parametrize("code", [CREATING, RUNTIME], ids=["creating", "runtime"])
 def test_the_code_is_made_of_instructions_that_london_knows(code: bytes) -> None:
     used = set(opcodes(code))
@@ -63,7 +69,7 @@ def test_a_mutant_is_another_contract_of_the_same_interface() -> None:
     for name in set(FIXTURE_NAMES) - {"ReentrantAccount"}:
         mutant = checked_in(name)
         assert mutant.functions == ARTIFACT.functions
-        assert mutant.deployed_bytecode != RUNTIME
+        assert mutant.bytecode != ARTIFACT.bytecode
 
 
 def test_ether_is_taken_by_one_function_and_by_no_fallback() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chain.call import Call
 from contracts.audit import Audit, Check, audit
-from contracts.etsc import EdgeServer, Meter, Slot, User
+from contracts.etsc import EdgeServer, Meter, Slot, Terms, User
 from contracts.events import TYPES
 from contracts.ledger import ommer_reward
 from errors import TestbedError
@@ -66,8 +66,9 @@ def test_an_honest_session_passes_at_every_block_that_is_asked(fresh_chain: Chai
     }
     # Every field of every record that the contract has is compared with its book.
     quantities = {check.quantity for check in found.checks}
-    for record in (User, Meter, EdgeServer, Slot):
+    for record in (User, Meter, EdgeServer, Slot, Terms):
         assert {field.name for field in fields(record)} <= quantities
+    assert {"unit_power_price", "allotments", "total"} <= quantities
     assert {"paused", "administrator", "successor", f"price for {market.prosumer.address}"} <= quantities
 
 
@@ -131,6 +132,19 @@ def test_a_trade_without_its_event_is_caught(fresh_chain: Chain) -> None:
         *((market.prosumer.address, quantity) for quantity in ("coins", "power")),
         *((market.retailer.address, quantity) for quantity in ("coins", "power", "offered")),
     }
+
+
+def test_terms_that_are_announced_otherwise_than_they_are_are_caught(fresh_chain: Chain) -> None:
+    market = open_market(fresh_chain, checked_in("WrongTerms"))
+    (price,) = audit_of(market).failures
+    assert (price.quantity, price.difference) == ("unit_power_price", -1)
+    market.generate(market.retailer, 5_000)
+    market.offer(market.retailer, 5_000)
+    market.open()
+    market.buy(market.prosumer, 3_000)
+    market.trade(market.prosumer, market.retailer, 1_000)
+    failed = {check.quantity: check.difference for check in audit_of(market).failures}
+    assert failed == {"unit_power_price": -1, "trades at the unit price": -1}
 
 
 def test_a_redemption_that_pays_more_than_it_says_is_caught(fresh_chain: Chain) -> None:

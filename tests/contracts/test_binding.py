@@ -62,7 +62,7 @@ def test_every_function_of_the_contract_has_its_method_with_its_parameters() -> 
 
 def test_the_binding_has_no_method_that_the_contract_has_not() -> None:
     methods = {name for name, _ in inspect.getmembers(Etsc, inspect.isfunction) if not name.startswith("_")}
-    assert methods - {"events"} == set(map(snake_case, ARTIFACT.functions))
+    assert methods - {"attempt", "events"} == set(map(snake_case, ARTIFACT.functions))
 
 
 def test_a_call_carries_its_arguments_in_the_contracts_order() -> None:
@@ -222,6 +222,7 @@ def test_events_are_read_back_typed_in_order_and_by_kind(trading: Market) -> Non
     rpc, first = trading.chain.rpc, trading.deployed.block
     everything = rpc.fetch(trading.etsc.events(first, "latest"))
     assert [event.name for event in everything] == [
+        "Initialised",
         "AdministrationTaken",
         *["EdgeServerAdded"] * 3,
         *["Empowered"] * 4,

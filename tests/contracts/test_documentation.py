@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bench import gas
+from bench.room import Room
 from orchestrator.contract_check import GAS_FILE
 from orchestrator.foundry import CONTRACTS
 
@@ -15,12 +18,80 @@ ROOT = CONTRACTS.parent
 TEXT = (ROOT / "docs" / "contract.md").read_text()
 
 
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `python -m bench gas` measures now."""
+    comparison = gas.measure(Room(tmp_path_factory.mktemp("bench"), print))
+    assert [str(limit) for limit in comparison.limits if not limit.holds] == []
+    return dict(comparison.figures)
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of each row of the table that begins with that heading."""
+    _, _, rest = TEXT.partition(f"| {heading} |")
+    rows = rest.partition("\n\n")[0].splitlines()[2:]
+    assert rows
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
 def test_the_table_of_gas_is_what_was_measured() -> None:
-    rows = re.findall(r"^\| ([\w, ]+?) \| ([\d,]+) \| [\d,]* \| [\d.]* \| [\d,]* \|$", TEXT, re.MULTILINE)
-    told = {name: int(gas.replace(",", "")) for name, gas in rows}
+    told = {name: int(cost.replace(",", "")) for name, cost, *_ in table("call | gas")}
     measured = json.loads(GAS_FILE.read_text())
     del measured["withdraw, while paused"]  # as the other
     assert told == measured
+
+
+def test_floors_ratios_and_the_paper_word_by_word_are_what_the_benchmark_finds(
+    figures: dict[str, Any],
+) -> None:
+    costs, floors, plain = figures["gas"], figures["floors"], figures["word_by_word"]
+    expected = [
+        [
+            name,
+            number(cost),
+            number(floors.get(name)),
+            f"{cost / floors[name]:.3f}" if name in floors else "",
+            number(plain.get(name)),
+        ]
+        for name, cost in costs.items()
+        if name != "withdraw, while paused"
+    ]
+    assert table("call | gas") == expected
+
+
+def test_what_was_ordered_stands_beside_what_is_measured(figures: dict[str, Any]) -> None:
+    def thousands(value: float | None) -> str:
+        return "" if value is None else f"{value:g}"
+
+    def ratio(cost: int, floor: float | None) -> str:
+        return "" if floor is None else f"{cost / 1000 / floor:.3f}"
+
+    costs = figures["gas"]
+    assert table("call | ETSC") == [
+        [
+            name,
+            number(costs[name]),
+            told.word_by_word,
+            thousands(told.packed),
+            thousands(told.floor),
+            ratio(costs[name], told.floor),
+        ]
+        for name, told in gas.ORDERED.items()
+    ]
+    assert table("of others") == [
+        [name, number(figures["tokens"].get(name)), told] for name, told in gas.ANCHORS.items()
+    ]
+
+
+def test_the_survivors_of_mutation_are_explained() -> None:
+    """As many rows as the text says that there are mutants left."""
+    told = re.search(r"(\d+) that survive change nothing", TEXT)
+    assert told is not None
+    assert len(table("mutant")) == int(told[1])
 
 
 def attacks() -> list[tuple[Path, str]]:

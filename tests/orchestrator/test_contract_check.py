@@ -7,20 +7,21 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_utils.crypto import keccak
 
 from chain.call import Call
 from chain.rpc import Rpc
-from contracts.artifact import ARTIFACT, signature
+from contracts.artifact import ARTIFACT, Artifact, signature
 from contracts.etsc import Etsc
 from errors import TestbedError
 from orchestrator.command import run
-from orchestrator.contract_check import Check, Failed
-from orchestrator.contract_script import script
+from orchestrator.contract_check import GAS_FILE, Check, Failed, gas_of
+from orchestrator.contract_script import records, script
 from orchestrator.foundry import CONTRACTS, Project, Tools, project, tools
-from orchestrator.rehearsal import Attack, Step, rehearse, simulator
+from orchestrator.rehearsal import Attack, Rehearsal, Step, rehearse, simulator
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -63,8 +64,28 @@ def test_the_contract_is_in_order() -> None:
     assert len(results) == 10
 
 
+@pytest.fixture(scope="module")
+def rehearsed(installed: Tools) -> Iterator[Check]:
+    """The check after both rehearsals of the contract as it is."""
+    with project(print) as made:
+        check = Check(made, print)
+        check.rehearsal_on_anvil()
+        check.rehearsal_on_geth()
+        yield check
+
+
 NO_SELF_TRADE = ("Electricity.sol", "if (retailer == prosumer) revert SelfTrade(prosumer);", "")
 FORMAT = ("Electricity.sol", "revert SelfTrade(prosumer);", "revert  SelfTrade(prosumer);")
+UNPAUSED_BUY_BACK = (
+    "Elecoins.sol",
+    "        _running();\n        _till(msg.sender);",
+    "        _till(msg.sender);",
+)
+MINTED = (
+    "Electricity.sol",
+    "- (quantity << OFFERED) + (cost << COINS)",
+    "- (quantity << OFFERED) + (cost + 1 << COINS)",
+)
 UNEXPLAINED = ("Electricity.sol", "// slither-disable-next-line timestamp", "")
 
 
@@ -73,12 +94,121 @@ def test_another_contract_is_not_the_artifact_and_fails_its_tests(broken: Projec
     check = Check(broken, print)
     with pytest.raises(Failed, match="do not compile to the checked-in artifact"):
         check.artifact()
-    for file in (broken.folder / "test").iterdir():
-        if file.name not in {"Market.sol", "Trade.t.sol"}:
-            shutil.rmtree(file) if file.is_dir() else file.unlink()
+    _keep_tests(broken, "Market.sol", "Trade.t.sol")
     with pytest.raises(Failed, match=r"1 of \d+ failed") as caught:
         check.tests()
     assert "nobodyTradesWithItself" in caught.value.detail
+
+
+def _keep_tests(made: Project, *names: str) -> None:
+    """Only these files or folders of test/."""
+    for file in (made.folder / "test").iterdir():
+        if file.name not in names:
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+
+def test_an_opcode_that_geth_does_not_know_is_found(
+    rehearsed: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rehearsed.opcodes() == "London's only"
+    code = {"bytecode": "0x600160005f", "deployedBytecode": "0x60005f"}  # PUSH1 1, then PUSH1 0, PUSH0
+    (tmp_path / "later.json").write_text(json.dumps(code))
+    monkeypatch.setattr("orchestrator.contract_check.ARTIFACT", Artifact(tmp_path / "later.json"))
+    with pytest.raises(Failed, match=r"opcodes that Geth 1\.11\.6 refuses") as caught:
+        rehearsed.opcodes()
+    assert caught.value.detail == "PUSH0"
+
+
+@pytest.fixture
+def few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOUNDRY_INVARIANT_RUNS", "12")
+    monkeypatch.setenv("FOUNDRY_INVARIANT_DEPTH", "128")
+
+
+@pytest.mark.usefixtures("few_runs")
+@pytest.mark.parametrize("broken", [MINTED], indirect=True)
+def test_an_invariant_that_breaks_fails_the_step(broken: Project) -> None:
+    _keep_tests(broken, "Market.sol", "invariants")
+    (broken.folder / "test" / "invariants" / "Forbidden.t.sol").unlink()
+    with pytest.raises(Failed, match=r"[12] of 3 failed") as caught:
+        Check(broken, print).invariants()
+    assert "Ledger.t.sol:LedgerInvariants invariant_nothingAppearsOrVanishes()" in caught.value.detail
+
+
+@pytest.mark.usefixtures("few_runs")
+def test_a_handler_that_never_does_anything_fails_the_step(installed: Tools) -> None:
+    with project(print) as made:
+        _keep_tests(made, "Market.sol", "invariants")
+        (made.folder / "test" / "invariants" / "Forbidden.t.sol").unlink()
+        handler = made.folder / "test" / "invariants" / "ElectricityHandler.sol"
+        text = handler.read_text()
+        found = "        address retailer = pick(cast.users, userSeed, _offers);\n"
+        assert text.count(found) == 1
+        handler.write_text(text.replace(found, f"        vm.assume(false);\n{found}"))
+        with pytest.raises(Failed, match="2 functions of handlers did nothing") as caught:
+            Check(made, print).invariants()
+    assert caught.value.detail.splitlines() == [
+        "Ledger.t.sol:LedgerInvariants: Handler.retract",
+        "Replay.t.sol:ReplayInvariants: Handler.retract",
+    ]
+
+
+@pytest.mark.parametrize("broken", [UNPAUSED_BUY_BACK], indirect=True)
+def test_what_cannot_be_proved_fails_the_step(broken: Project) -> None:
+    _keep_tests(broken, "proofs", "invariants")
+    for file in (broken.folder / "test" / "invariants").iterdir():
+        if file.name != "SignedReading.sol":
+            file.unlink()
+    with pytest.raises(Failed, match=r"1 of \d\d not proved") as caught:
+        Check(broken, print).halmos()
+    assert caught.value.detail.startswith("check_noneGoesThroughWhilePaused(")
+
+
+def test_gas_that_is_not_what_it_was_fails_the_step(
+    rehearsed: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "on both" in rehearsed.gas()
+    expected = json.loads(GAS_FILE.read_text())
+    file = tmp_path / "gas.json"
+    file.write_text(json.dumps(expected | {"pause": expected["pause"] - 1}))
+    monkeypatch.setattr("orchestrator.contract_check.GAS_FILE", file)
+    with pytest.raises(Failed, match="the gas is not what it was") as caught:
+        rehearsed.gas()
+    line = f"pause: {expected['pause']} on Geth, {expected['pause'] - 1} in contracts/gas.json"
+    assert caught.value.detail.splitlines()[:-1] == [line]
+
+
+def test_gas_that_the_simulator_counts_otherwise_fails_the_step(
+    rehearsed: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_more_on_anvil(rehearsal: Rehearsal) -> dict[str, int]:
+        more = int(rehearsal.client.startswith("anvil"))
+        return {name: gas + more * (name == "trade, first") for name, gas in gas_of(rehearsal).items()}
+
+    monkeypatch.setattr("orchestrator.contract_check.gas_of", one_more_on_anvil)
+    with pytest.raises(Failed, match="the gas is not what it was") as caught:
+        rehearsed.gas()
+    (line, _) = caught.value.detail.splitlines()
+    assert line.startswith("trade, first: ")
+    assert line.endswith(" in anvil")
+
+
+def test_without_a_rehearsal_on_geth_there_is_no_gas(installed: Tools, tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="no rehearsal on Geth"):
+        Check(Project(tmp_path, installed), print).gas()
+
+
+def test_records_that_differ_between_anvil_and_geth_fail_the_step(
+    rehearsed: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_wei_more(rpc: Rpc, etsc: Etsc) -> dict[str, Any]:
+        found = records(rpc, etsc)
+        return found | {"wei": found["wei"] + 1}
+
+    monkeypatch.setattr("orchestrator.contract_check.records", one_wei_more)
+    with pytest.raises(Failed, match="the records at the end differ from anvil's") as caught:
+        rehearsed.rehearsal_on_geth()
+    assert any(line.startswith("wei: ") for line in caught.value.detail.splitlines())
 
 
 @pytest.mark.parametrize("broken", [FORMAT], indirect=True)

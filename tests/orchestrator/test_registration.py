@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ _MARKET: dict[str, Any] = {"prosumers": 2, "retailers": 1}
 _CONFIG = Config(market=MarketConfig(**_MARKET), campaign=CampaignConfig(declared_slots=100))
 
 
-def _registration(config: Config, mnemonic: str = _KNOWN) -> Registration:
+def _registration(config: Config, mnemonic: str = _KNOWN, **others: str) -> Registration:
+    """`others` are addresses in the place of participants' own."""
     addresses = {name: key.address for name, key in keys_of(config, mnemonic).items()}
-    return Registration(config, config.market.game, participants_of(config, addresses))
+    planned = {name: others.get(name.replace("-", "_"), address) for name, address in addresses.items()}
+    return Registration(config, config.market.game, participants_of(config, planned))
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,43 @@ def test_the_administration_may_change_hands_but_not_before_the_first_start(node
 def _hand_over(node: GethNode, etsc: Etsc, giver: Wallet, taker: Wallet) -> None:
     node.send(giver, etsc.offer_administration(taker.address))
     node.send(taker, etsc.take_administration())
+
+
+def test_a_meter_may_be_exchanged_but_not_before_the_first_start(node: GethNode, rpc: Rpc) -> None:
+    registration = _registration(_CONFIG)
+    etsc, keys = Etsc(registration.contract), keys_of(_CONFIG, _KNOWN)
+    administrator = Wallet(keys["administrator"].private_key)
+    user, own = keys["retailer-1"].address, keys["meter-retailer-1"].address
+    node.send(administrator, etsc.rotate_meter(user, RICH[1].address))
+    try:
+        registration.verify(rpc, first_start=False)
+        with pytest.raises(EnvironmentFault, match="retailer-1 is not registered as it should be"):
+            registration.verify(rpc, first_start=True)
+    finally:
+        node.send(administrator, etsc.rotate_meter(user, own))
+    registration.verify(rpc, first_start=True)
+
+
+def test_a_user_that_was_never_registered_is_missed_at_every_start(rpc: Rpc) -> None:
+    for first_start in (True, False):
+        with pytest.raises(EnvironmentFault, match="prosumer-2 is not registered as it should be"):
+            _registration(_CONFIG, prosumer_2=RICH[2].address).verify(rpc, first_start=first_start)
+
+
+@pytest.mark.parametrize("first_start", [True, False])
+def test_another_edge_server_than_planned_is_named(rpc: Rpc, first_start: bool) -> None:
+    other = RICH[2].address
+    words = rf"edge-server-2 \({other}\) is no edge server; the edge servers were allotted \d+ of 9000000 mE"
+    with pytest.raises(EnvironmentFault, match=words):
+        _registration(_CONFIG, edge_server_2=other).verify(rpc, first_start=first_start)
+
+
+def test_one_edge_server_more_than_planned_is_noticed(rpc: Rpc) -> None:
+    addresses = {name: key.address for name, key in keys_of(_CONFIG, _KNOWN).items()}
+    everybody = participants_of(_CONFIG, addresses)
+    planned = replace(everybody, edge_servers=everybody.edge_servers[:2])
+    with pytest.raises(EnvironmentFault, match=r": the edge servers were allotted 6000000 of 9000000 mE"):
+        Registration(_CONFIG, _CONFIG.market.game, planned).verify(rpc, first_start=True)
 
 
 def test_an_address_without_this_contract_is_refused(rpc: Rpc) -> None:

@@ -7,9 +7,8 @@ import {Vm} from "forge-std/Vm.sol";
 import {IETSC} from "../../src/IETSC.sol";
 
 /// @title The contract's state, rebuilt from its events and the numbers of their blocks alone
-/// @dev Of the deployment it knows what is nowhere in the events and never changes: address, block and terms.
-/// The queries answer as the contract's should. What an event says twice, or what the state says already, is
-/// compared with it.
+/// @dev Of the deployment it knows the address and nothing else. The queries answer as the contract's should.
+/// What an event says twice, or what the state says already, is compared with it.
 contract Shadow is StdAssertions {
     struct Device {
         address user;
@@ -18,12 +17,14 @@ contract Shadow is StdAssertions {
     }
 
     address private immutable _etsc;
-    uint256 private immutable _minUnitPrice;
-    uint256 private immutable _meterLimit;
 
+    uint256 public totalElecoins;
+    uint256 public unitPowerPrice;
     bool public paused;
     address public administrator;
     address public successor;
+
+    IETSC.Terms private _terms;
 
     mapping(address account => IETSC.User) private _users;
     mapping(address account => Device) private _devices;
@@ -38,11 +39,8 @@ contract Shadow is StdAssertions {
     /// of the slot that is opened in this transaction
     uint256 private _sellersPrice;
 
-    constructor(address etsc, uint256 deployedAtBlock, IETSC.Terms memory terms) {
+    constructor(address etsc) {
         _etsc = etsc;
-        _slotOpenedAtBlock = deployedAtBlock;
-        _minUnitPrice = terms.minUnitPrice;
-        _meterLimit = terms.meterLimit;
     }
 
     // ------------------------------------------------------------------------------------------ queries
@@ -55,8 +53,8 @@ contract Shadow is StdAssertions {
         Device storage device = _devices[account];
         if (device.user == address(0)) return record;
         record.user = device.user;
-        record.generationAllowance = (block.number - device.generationReadAt) * _meterLimit;
-        record.consumptionAllowance = (block.number - device.consumptionReadAt) * _meterLimit;
+        record.generationAllowance = (block.number - device.generationReadAt) * _terms.meterLimit;
+        record.consumptionAllowance = (block.number - device.consumptionReadAt) * _terms.meterLimit;
     }
 
     function edgeServer(address account) external view returns (IETSC.EdgeServer memory) {
@@ -72,6 +70,10 @@ contract Shadow is StdAssertions {
         return (_slot, _slotOpenedAtBlock, _seller, _edgeServers[_seller].price);
     }
 
+    function terms() external view returns (IETSC.Terms memory) {
+        return _terms;
+    }
+
     // ----------------------------------------------------------------------------------------- replaying
 
     /// The logs of one transaction, from the deployment on.
@@ -85,10 +87,16 @@ contract Shadow is StdAssertions {
     }
 
     function _apply(bytes32[] calldata topics, bytes calldata data, uint256 blockNumber) private {
+        if (unitPowerPrice == 0) {
+            assertEq(topics[0], IETSC.Initialised.selector, "before all others");
+            (totalElecoins, unitPowerPrice, _terms) = abi.decode(data, (uint256, uint256, IETSC.Terms));
+            _slotOpenedAtBlock = blockNumber;
+            return;
+        }
         bool known = _ofAdministration(topics, data) || _ofMeters(topics, blockNumber)
             || _ofPrices(topics, data, blockNumber) || _ofElecoins(topics, data)
             || _ofElectricity(topics, data, blockNumber);
-        assertTrue(known, "no event beyond the interface's");
+        assertTrue(known, "no event beyond the interface's, and none of the deployment's later");
     }
 
     function _ofAdministration(bytes32[] calldata topics, bytes calldata data) private returns (bool) {
@@ -179,16 +187,16 @@ contract Shadow is StdAssertions {
             IETSC.EdgeServer storage seller = _edgeServers[_account(topics[3])];
             _users[_account(topics[2])].coins += amount;
             seller.stock -= amount;
-            seller.reserve += amount * _minUnitPrice;
-            seller.credit += amount * (price - _minUnitPrice);
+            seller.reserve += amount * _terms.minUnitPrice;
+            seller.credit += amount * (price - _terms.minUnitPrice);
         } else if (kind == IETSC.Redeemed.selector) {
             _inSlot(topics[1]);
             (uint256 amount, uint256 price) = abi.decode(data, (uint256, uint256));
             IETSC.EdgeServer storage taker = _edgeServers[_account(topics[3])];
             _users[_account(topics[2])].coins -= amount;
             taker.stock += amount;
-            taker.reserve -= amount * _minUnitPrice;
-            taker.credit += amount * (_minUnitPrice - price);
+            taker.reserve -= amount * _terms.minUnitPrice;
+            taker.credit += amount * (_terms.minUnitPrice - price);
         } else if (kind == IETSC.Withdrawn.selector) {
             _edgeServers[_account(topics[1])].credit -= abi.decode(data, (uint256));
         } else {

@@ -1,39 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.26;
 
-import {ETSC} from "../../src/ETSC.sol";
 import {IETSC} from "../../src/IETSC.sol";
-import {Account as UserWord, CREDIT, Market, Till} from "../../src/Records.sol";
+import {
+    Account as UserWord,
+    CREDIT,
+    PRICE as PRICE_AT,
+    PRICED_IN_SLOT,
+    TRANS_RIGHT,
+    Till,
+    UNIFIED
+} from "../../src/Records.sol";
+import {OpenBooks} from "./OpenBooks.sol";
 import {Test} from "forge-std/Test.sol";
 
-/// The contract with its records laid open, so that a proof can begin in any state.
-contract OpenBooks is ETSC {
-    constructor(address[] memory edgeServers_, Terms memory terms_)
-        ETSC(address(0xA), 2 ** 48 - 1, 600, edgeServers_, terms_)
-    {}
-
-    function setAccount(address account, uint256 word) external {
-        _accounts[account] = UserWord.wrap(word);
-    }
-
-    function setTill(address account, uint256 word) external {
-        _tills[account] = Till.wrap(word);
-    }
-
-    function setMarket(uint256 word) external {
-        _market = Market.wrap(word);
-    }
-
-    function wordOf(address account) external view returns (uint256) {
-        return UserWord.unwrap(_accounts[account]);
-    }
-
-    function tillOf(address account) external view returns (uint256) {
-        return Till.unwrap(_tills[account]);
-    }
-}
-
-/// @title Proofs, from any state of the accounts that take part
+/// @title Proofs of what moves what: from any balances of the accounts that take part
 contract LedgerProofs is Test {
     uint256 private constant LIMIT_48 = 2 ** 48;
     uint256 private constant MIN_PRICE = 10 * 10 ** 12;
@@ -48,9 +29,6 @@ contract LedgerProofs is Test {
         address[] memory edgeServers = new address[](1);
         edgeServers[0] = SERVER;
         books = new OpenBooks(edgeServers, IETSC.Terms(4, MIN_PRICE, 45 * 10 ** 12, 1_000_000));
-        vm.prank(SERVER);
-        books.openSlot(1, PRICE);
-        vm.deal(BUYER, 2 ** 100);
     }
 
     /// Division by Q's thousand is beyond the solver, so the quantity is one: 7 Wh cost 5 mE.
@@ -82,10 +60,18 @@ contract LedgerProofs is Test {
         assert(!done && books.wordOf(BUYER) == word);
     }
 
-    function check_aPurchaseMovesAndMakesNothing(uint256 buyer, uint48 amount, uint128 value) public {
+    /// Multiplication of two unknowns is beyond the solver as well, so the price is one.
+    function check_aPurchaseMovesAndMakesNothing(
+        uint256 buyer,
+        uint48 stock,
+        uint88 credit,
+        uint48 amount,
+        uint128 value
+    ) public {
         UserWord b = UserWord.wrap(buyer);
-        Till before = Till.wrap(books.tillOf(SERVER));
-        vm.assume(b.coins() + before.stock() < LIMIT_48);
+        vm.assume(b.coins() + stock < LIMIT_48); // all elecoins together fit
+        uint256 word = _till(stock, credit);
+        books.setTill(SERVER, word);
         books.setAccount(BUYER, buyer);
         vm.deal(BUYER, value);
         vm.prank(BUYER);
@@ -94,27 +80,44 @@ contract LedgerProofs is Test {
         UserWord later = UserWord.wrap(books.wordOf(BUYER));
         Till till = Till.wrap(books.tillOf(SERVER));
         if (done) {
-            assert(value == amount * PRICE);
-            assert(later.coins() + till.stock() == b.coins() + before.stock());
+            assert(value == amount * PRICE && address(books).balance == value);
             assert(later.coins() == b.coins() + amount);
-            assert(till.credit() == before.credit() + amount * (PRICE - MIN_PRICE));
-            assert(till.unifiedPrice() == PRICE && till.pricedInSlot() == 1);
+            assert(UserWord.unwrap(later) == buyer + (uint256(amount) << 48));
+            assert(till.stock() == stock - amount);
+            assert(till.credit() == credit + amount * (PRICE - MIN_PRICE));
+            assert(till.unifiedPrice() == PRICE && till.pricedInSlot() == 1 && !till.isDiscriminated());
         } else {
-            assert(UserWord.unwrap(later) == buyer && Till.unwrap(till) == Till.unwrap(before));
+            assert(UserWord.unwrap(later) == buyer && Till.unwrap(till) == word);
         }
     }
 
+    /// So that the proof above is not one about refusals.
+    function check_aPurchaseInOrderGoesThrough(uint256 buyer, uint48 stock, uint88 credit, uint48 amount)
+        public
+    {
+        UserWord b = UserWord.wrap(buyer);
+        vm.assume(b.has(TRANS_RIGHT) && amount <= stock);
+        vm.assume(credit + amount * (PRICE - MIN_PRICE) < 2 ** 88); // what a till holds
+        books.setTill(SERVER, _till(stock, credit));
+        books.setAccount(BUYER, buyer);
+        vm.deal(BUYER, amount * PRICE);
+        bytes memory data = abi.encodeCall(IETSC.buyToken, (SERVER, amount, PRICE));
+        vm.prank(BUYER);
+        (bool done,) = address(books).call{value: amount * PRICE}(data);
+        assert(done);
+    }
+
     /// After a withdrawal the contract holds what it held less the credit: the reserve is as it was.
-    function check_aWithdrawalTakesTheCreditAndNoMore(uint88 credit, uint128 held) public {
-        vm.assume(held >= credit);
-        uint256 word = books.tillOf(SERVER) + (uint256(credit) << CREDIT);
+    function check_aWithdrawalTakesTheCreditAndNoMore(uint256 word, uint128 held) public {
+        Till till = Till.wrap(word);
+        vm.assume(till.isOpen() && held >= till.credit());
         books.setTill(SERVER, word);
         vm.deal(address(books), held);
         vm.prank(SERVER);
         (bool done,) = address(books).call(abi.encodeCall(IETSC.withdraw, ()));
-        assert(done == (credit != 0));
-        assert(address(books).balance == held - credit);
-        assert(books.tillOf(SERVER) == word - (uint256(credit) << CREDIT));
+        assert(done == (till.credit() != 0));
+        assert(address(books).balance == held - till.credit());
+        assert(books.tillOf(SERVER) == word - (till.credit() << CREDIT));
     }
 
     function check_onlyTheAdministratorChangesRights(
@@ -131,17 +134,7 @@ contract LedgerProofs is Test {
         assert(!done && books.wordOf(user) == word);
     }
 
-    function check_nothingIsBoughtOrTradedWhilePaused(uint256 market, uint256 word, uint256 x, uint256 y)
-        public
-    {
-        books.setMarket(market | (1 << 240));
-        books.setAccount(BUYER, word);
-        vm.startPrank(BUYER);
-        (bool bought,) = address(books).call(abi.encodeCall(IETSC.buyToken, (SERVER, x, y)));
-        (bool traded,) = address(books).call(abi.encodeCall(IETSC.trade, (RETAILER, x)));
-        (bool redeemed,) = address(books).call(abi.encodeCall(IETSC.redeem, (SERVER, x, y)));
-        (bool offered,) = address(books).call(abi.encodeCall(IETSC.offer, (x)));
-        assert(!bought && !traded && !redeemed && !offered);
-        assert(books.wordOf(BUYER) == word);
+    function _till(uint48 stock, uint88 credit) private pure returns (uint256) {
+        return UNIFIED | (1 << PRICED_IN_SLOT) | (uint256(credit) << CREDIT) | (PRICE << PRICE_AT) | stock;
     }
 }

@@ -41,6 +41,12 @@ MUTANTS = {
         "            emit Traded(market.slotNumber(), msg.sender, retailer, quantity, cost);\n"
         "        }\n",
     ),
+    "WrongTerms": Mutant(
+        "the deployment announces a higher unit price of electricity than trades are made at",
+        "ETSC.sol",
+        "            unitPowerPrice_,\n            terms_.slotDeadlineBlocks,\n",
+        "            unitPowerPrice_ + 1,\n            terms_.slotDeadlineBlocks,\n",
+    ),
     "OverpaidRedemption": Mutant(
         "a redemption pays the lowest unit price, whatever the edge server's buy-back price is",
         "Elecoins.sol",
