@@ -33,7 +33,8 @@ def test_a_changed_header_was_sealed_by_nobody_known(node: GethNode) -> None:
 
 
 def test_a_block_without_a_seal_is_refused(node: GethNode) -> None:
-    sealed = block(node, max(1, node.height()))
+    node.grow(1, RICH[3])
+    sealed = block(node, node.height())
     for extra in ("0x", "0x" + "00" * 32, sealed["extraData"][:-2], "0x" + "ff" * 97):
         with pytest.raises(ValueError, match="seal"):
             sealer_of({**sealed, "extraData": extra})

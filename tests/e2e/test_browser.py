@@ -25,6 +25,8 @@ from tests.conftest import required
 from tests.e2e.conftest import SMALL
 from tests.e2e.running import Market, new_home, wait_until
 
+pytestmark = pytest.mark.xdist_group("browser")  # one market and one browser for all
+
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 FIRST_PAINT_BYTES = 60_000
@@ -46,7 +48,7 @@ class Shown:
     paths: dict[str, str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shown() -> Iterator[Shown]:
     pictures = "TESTBED_SCREENSHOTS" in os.environ
     with new_home() as home:
@@ -95,7 +97,7 @@ def paths_of(market: Market) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: an event loop runs on this thread meanwhile, which others need
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
