@@ -47,6 +47,4 @@ def games(draw: st.DrawFn, pricing: Pricing = "unified", x_min: float | None = N
     }
     # c > k is k < θH/η.
     largest = values["theta"] / values["eta"] * len(values["w"]) / sum(1 / w for w in values["w"])
-    return Parameters(
-        k=draw(st.floats(min(0.5, largest / 2), min(20.0, largest), exclude_max=True)), **values
-    )
+    return Parameters(k=draw(st.floats(min(0.5, largest / 2), min(20.0, 0.999 * largest))), **values)
