@@ -58,20 +58,31 @@ def test_each_depth_from_1_to_64(anvil: AnvilNode, make_explorer: ExplorerMaker)
     anvil.ask("anvil_mine", hex(DEEPEST))
     explorer = make_explorer(anvil, contract=town.etsc.address)
     explorer.wait_for(anvil)
+    replaced = 0
     for depth in range(1, DEEPEST + 1):
         town.play([1.0, depth / 10, 2.5])
         explorer.wait_for(anvil)
-        before = anvil.head_hash()
+        before = hashes(anvil, depth)
         # The last blocks anew, empty: what the market did in them has not happened.
         anvil.ask("anvil_reorg", depth, [])
-        assert anvil.head_hash() != before
+        after = hashes(anvil, depth)
+        assert after[-1] != before[-1]
+        # Deep down, an empty block is often sealed anew with the same time, and so the same hash.
+        replaced += sum(old != new for old, new in zip(before, after, strict=True))
         explorer.wait_for(anvil)
         assert differences(explorer, anvil) == [], f"after {depth} blocks"
         town.slot = slot_of(town)
     told = [row["depth"] for row in explorer.rows("SELECT depth FROM reorganisations")]
     # Anvil takes back and seals anew while it is looked at, so that one may be seen as two.
     assert len(told) >= DEEPEST
-    assert sum(told) >= DEEPEST * (DEEPEST + 1) // 2
+    assert sum(told) >= replaced
+
+
+def hashes(node: AnvilNode, blocks: int) -> list[str]:
+    """Of the last blocks."""
+    head = int(node.ask("eth_blockNumber"), 16)
+    numbers = range(head - blocks + 1, head + 1)
+    return [str(node.ask("eth_getBlockByNumber", hex(number), False)["hash"]) for number in numbers]
 
 
 def test_up_to_64_blocks_are_replaced_under_load(make_node: NodeMaker, make_explorer: ExplorerMaker) -> None:
@@ -133,7 +144,6 @@ def test_three_signers_one_of_whom_was_cut_off(make_node: NodeMaker, make_explor
     for at, node in enumerate(nodes):
         for another in nodes[:at]:
             peer(node, another)
-    wait_until(lambda: all(len(node.ask("admin_peers")) == 2 for node in nodes), "the nodes to meet")
     for node in nodes:
         node.ask("miner_start")
     explorer = make_explorer(*nodes)

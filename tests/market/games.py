@@ -28,6 +28,11 @@ def loose_games(draw: st.DrawFn, pricing: Pricing = "unified", spread: float = 3
     return Parameters(Q=draw(st.floats(0.1, 3)), **values)
 
 
+def _widths(largest: float) -> st.SearchStrategy[float]:
+    """Of ranges: none at all, or one that rounding cannot fill."""
+    return st.just(0.0) | st.floats(1e-3, largest)
+
+
 @st.composite
 def games(draw: st.DrawFn, pricing: Pricing = "unified", x_min: float | None = None) -> Parameters:
     """Games in which any bound may bind, for one prosumer, for all, or for none."""
@@ -39,9 +44,9 @@ def games(draw: st.DrawFn, pricing: Pricing = "unified", x_min: float | None = N
         "Q": draw(st.floats(0.2, 1.5)),
         "w": tuple(draw(st.lists(st.floats(0.02, 0.5), min_size=1, max_size=6))),
         "p_min": p_min,
-        "p_max": p_min + draw(st.floats(0, 60)),
+        "p_max": p_min + draw(_widths(60)),
         "x_min": least,
-        "x_max": least + draw(st.floats(0, 20)),
+        "x_max": least + draw(_widths(20)),
         "e_c": draw(st.floats(0, 5)),
         "pricing": pricing,
     }
