@@ -60,7 +60,10 @@ class Tools:
     def environment(self) -> dict[str, str]:
         """What the tools are to run in: they find each other and nothing else of their kind."""
         folders = [self.command("forge").parent, self.root / "venv" / "bin"]
-        return {"PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])}
+        return {
+            "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
+            "SOLC_CACHE": str(self.root / "compiled"),
+        }
 
 
 def tools(report: Report) -> Tools:

@@ -22,6 +22,7 @@ CHAIN_ID = 5151
 ETHER = 10**18
 _FEES = Fees(max_fee_wei=10**11, tip_wei=2 * 10**9)
 _PATIENCE_SECONDS = 120.0
+_STUCK_SECONDS = 2.0
 
 T = TypeVar("T")
 
@@ -60,13 +61,25 @@ def funded_keys(count: int) -> list[Key]:
 
 
 class Chain:
-    """A running chain with a supply of funded accounts that nobody has used yet."""
+    """A running chain with a supply of funded accounts that nobody has used yet.
 
-    def __init__(self, rpc: Rpc, sealer: str, funded: Sequence[Key], genesis_alloc: dict[str, int]) -> None:
+    `nudger` is for clique without a period, where a transaction that comes amid a sealing waits until one
+    more comes.
+    """
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        sealer: str,
+        funded: Sequence[Key],
+        genesis_alloc: dict[str, int],
+        nudger: Key | None = None,
+    ) -> None:
         self.rpc = rpc
         self.sealer = sealer
         self.genesis_alloc = genesis_alloc
         self._unused = iter(funded)
+        self._nudger = nudger
 
     def wallet(self) -> Key:
         """An account with ether and no history."""
@@ -117,9 +130,18 @@ class Chain:
         return cause
 
     def _receipt(self, transaction: Signed) -> Receipt:
-        found: dict[str, Any] = wait_until(
-            lambda: self.rpc.request("eth_getTransactionReceipt", transaction.hash), "a receipt"
-        )
+        nudge_at = time.monotonic() + _STUCK_SECONDS
+
+        def told() -> Any:
+            nonlocal nudge_at
+            if self._nudger is not None and time.monotonic() > nudge_at:
+                nudge_at += _STUCK_SECONDS
+                nonce = self.rpc.fetch(nonce_of(self._nudger.address), "pending")
+                one_more = self._nudger.sign(Call(self._nudger.address, b""), nonce, CHAIN_ID, _FEES)
+                self.rpc.request("eth_sendRawTransaction", one_more.raw)
+            return self.rpc.request("eth_getTransactionReceipt", transaction.hash)
+
+        found: dict[str, Any] = wait_until(told, "a receipt")
         block = int(found["blockNumber"], 16)
         # Geth can tell a receipt a moment before its block is the latest one.
         wait_until(lambda: True if self.head() >= block else None, "the receipt's block to be the latest")

@@ -50,7 +50,7 @@ def running_geth(geth: Path, accounts: int, dag: Path | None = None) -> Iterator
             [*common, *_node_flags(folder), *flags], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         wait_for_answer(rpc, process, folder / "log")
-        yield Chain(rpc, sealer.address, funded, alloc)
+        yield Chain(rpc, sealer.address, funded[:-1], alloc, funded[-1] if dag is None else None)
     finally:
         rpc.close()
         log.close()

@@ -144,6 +144,7 @@ def test_three_signers_one_of_whom_was_cut_off(make_node: NodeMaker, make_explor
     for at, node in enumerate(nodes):
         for another in nodes[:at]:
             peer(node, another)
+    wait_until(lambda: all(len(node.ask("admin_peers")) == 2 for node in nodes), "the nodes to meet")
     for node in nodes:
         node.ask("miner_start")
     explorer = make_explorer(*nodes)
