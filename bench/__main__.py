@@ -13,8 +13,9 @@ from rich.console import Console
 
 from bench import campaign, engines, explorer, gas, help, index, learn, mutation, pow, up
 from bench.figures import Comparison, last_line, show
-from bench.room import STOPPING, Room, room
+from bench.room import Room, room
 from errors import TestbedError
+from orchestrator.interrupts import STOPPING
 
 _NAMES = {
     "up": "How much slower a warm `testbed up` is than the plain commands that make the same chain.",

@@ -27,12 +27,13 @@ from bench import synthetic
 from bench.figures import Comparison, Limit, Rows, Side
 from bench.index import explorer, health
 from bench.longchain import Filler, LongChain, long_chain
-from bench.room import Room, uninterrupted
+from bench.room import Room
 from chain.heads import heads
 from chain.rpc import HttpRpc, quantity
 from errors import EnvironmentFault, TestbedError
 from orchestrator.allocation import allocate_ports
 from orchestrator.golang import go_install
+from orchestrator.interrupts import uninterrupted
 
 _VEGETA = "github.com/tsenart/vegeta/v12@v12.12.0"
 _RATE = 200

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.room import uninterrupted
 from chain.rpc import IpcRpc, RpcUnreachable
 from errors import EnvironmentFault
 from genesis.block import genesis_block
@@ -26,6 +25,7 @@ from genesis.keys import derive, new_mnemonic, write_keystore
 from genesis.paths import SEALER_PATH
 from orchestrator.allocation import allocate_ports
 from orchestrator.command import run
+from orchestrator.interrupts import uninterrupted
 
 NODES = ("a", "b", "c")
 _CHAIN_ID = "424242"

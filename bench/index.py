@@ -19,10 +19,11 @@ from pathlib import Path
 
 from bench.figures import Comparison, Limit, Side
 from bench.longchain import LongChain, long_chain
-from bench.room import Room, uninterrupted
+from bench.room import Room
 from errors import EnvironmentFault
 from orchestrator.allocation import allocate_ports
 from orchestrator.command import run
+from orchestrator.interrupts import uninterrupted
 
 _ETL = ("ethereum-etl==2.4.2", "parsimonious==0.10.0", "setuptools<81")
 _SECONDS = 3600.0

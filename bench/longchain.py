@@ -16,7 +16,7 @@ from pathlib import Path
 
 from eth_utils.crypto import keccak
 
-from bench.room import Report, uninterrupted
+from bench.room import Report
 from chain.call import Call
 from chain.rpc import IpcRpc, RpcError, RpcUnreachable, block_number, nonce_of
 from chain.wallet import Fees, Wallet
@@ -27,6 +27,7 @@ from genesis.keys import encrypted
 from orchestrator.allocation import allocate_ports
 from orchestrator.command import run
 from orchestrator.geth import find_geth
+from orchestrator.interrupts import uninterrupted
 
 CHAIN_ID = 424243
 _SENDERS = 20

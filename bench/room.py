@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -15,10 +14,9 @@ from typing import Any
 
 from errors import EnvironmentFault, TestbedError
 from orchestrator.command import Output, run
+from orchestrator.interrupts import uninterrupted
 
 Report = Callable[[str], None]
-# The signals that end a benchmark in good order.
-STOPPING = (signal.SIGINT, signal.SIGTERM)
 _COMMAND_SECONDS = 1800.0
 
 
@@ -98,17 +96,3 @@ def _clear(place: Room) -> None:
     if left:
         raise EnvironmentFault("not all could be removed", where=str(place.home), fix="\n".join(left))
     shutil.rmtree(place.home)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Cleaning up is not cut short by Ctrl-C, which is heard after it."""
-    heard: list[int] = []
-    before = [signal.signal(number, lambda number, _: heard.append(number)) for number in STOPPING]
-    try:
-        yield
-    finally:
-        for number, handler in zip(STOPPING, before, strict=True):
-            signal.signal(number, handler)
-    if heard:
-        raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from explorer.index.rows import Block, BlockRow, LogRow, TransactionRow
 
 PER_BLOCK = 90
 _BLOCKS_PER_WRITE = 50
-_ACCOUNTS = 2_000
+_ACCOUNTS = 200  # of ten thousand transactions each has more than a page
 _FIRST_SECOND = 1_700_000_000
 
 

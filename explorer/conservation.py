@@ -8,18 +8,20 @@ or told without being moved, differs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from chain.rpc import Read, Rpc, balance_of
 from contracts.etsc import EdgeServer, Etsc, Terms, User
 from explorer.index.books import Standing, entry_id, standing_at
+from explorer.kept import Kept
 from explorer.queries import Connection, Row
 from explorer.words import hexed
 
 ACCOUNTS = 400
 _CALLS_PER_BATCH = 100
+_MOST_KEPT = 20_000  # figures, two hundred bytes each
 _USER = "user"
 
 Kind = Literal["elecoins", "energy", "ether"]
@@ -94,6 +96,31 @@ class Audit:
     @property
     def failures(self) -> tuple[tuple[bytes | None, Figure], ...]:
         return tuple((account, figure) for account, figure in self.figures if not figure.ok)
+
+
+class Audits:
+    """Audits of the same accounts in the state of the same block by the same node, which stay as they are."""
+
+    def __init__(self) -> None:
+        self._kept: Kept[tuple[object, ...], Audit] = Kept(_MOST_KEPT, lambda audit: len(audit.figures))
+
+    def of(
+        self,
+        node: str | None,
+        rpc: Callable[[], Rpc],
+        contract: bytes,
+        block: Row,
+        found: Sequence[Party],
+        whole: bool,
+        due: dict[bytes, int],
+    ) -> Audit:
+        """As `compare`, whose errors it raises; `rpc` is asked for the node of that name where it must be."""
+        key = node, contract, bytes(block["hash"]), tuple(found), whole, tuple(sorted(due.items()))
+        audit = self._kept.get(key)
+        if audit is None:
+            audit = compare(rpc(), contract, block, found, whole, due)
+            self._kept.put(key, audit)
+        return audit
 
 
 def parties(index: Connection, number: int, after: bytes, limit: int) -> list[Party]:

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from explorer import links, words
 from explorer.asking import Asking
 from explorer.config import Config, Settings
+from explorer.conservation import Audits
 from explorer.index.readers import Readers
 from explorer.index.rows import octets
 from explorer.links import Links
@@ -39,6 +40,7 @@ class Site:
     templates: jinja2.Environment = field(init=False)
     asking: Asking = field(init=False)
     traces: Traces = field(default_factory=Traces)
+    audits: Audits = field(default_factory=Audits)
     _registered: dict[bytes, Named] = field(default_factory=dict)
     _registered_in: tuple[object, ...] = ()
     _names: Names | None = None

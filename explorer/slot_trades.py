@@ -6,13 +6,12 @@ under that hash is right as long as the block is canonical, whatever was reorgan
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from explorer import market_queries as queries
+from explorer.kept import Kept
 from explorer.queries import Connection
 
 _MOST_KEPT = 30_000  # purchases and deliveries, a few hundred bytes each
@@ -37,35 +36,11 @@ class Trades(NamedTuple):
     last_block: int
 
 
-class _Kept:
-    """Slots that are closed, those used last."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._trades: OrderedDict[Key, Trades] = OrderedDict()
-        self._size = 0
-
-    def get(self, key: Key) -> Trades | None:
-        with self._lock:
-            found = self._trades.get(key)
-            if found is not None:
-                self._trades.move_to_end(key)
-            return found
-
-    def put(self, key: Key, trades: Trades) -> None:
-        with self._lock:
-            if key not in self._trades:
-                self._trades[key] = trades
-                self._size += _size(trades)
-                while self._size > _MOST_KEPT:
-                    self._size -= _size(self._trades.popitem(last=False)[1])
-
-
-_KEPT = _Kept()
-
-
 def _size(trades: Trades) -> int:
     return 1 + len(trades.bought) + len(trades.received_Wh)
+
+
+_KEPT: Kept[Key, Trades] = Kept(_MOST_KEPT, _size)
 
 
 def trades_in(

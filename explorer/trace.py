@@ -4,8 +4,6 @@ moved. Nothing of it is in the chain: it is found by doing the transaction again
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +13,7 @@ from errors import TestbedError
 from explorer import etsc
 from explorer.etsc import Field
 from explorer.index.rows import octets
+from explorer.kept import Kept
 from explorer.queries import Row
 from explorer.words import hexed
 
@@ -64,8 +63,7 @@ class Traces:
     """Traces of transactions; of blocks that lie deep the last few are kept. Any thread may ask."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[bytes, bytes], Trace] = OrderedDict()
+        self._kept: Kept[tuple[bytes, bytes], Trace] = Kept(_KEPT)
 
     def of(self, transaction: Row, contract: bytes | None, node: Callable[[], Rpc], deep: bool) -> Trace:
         """Asks the node, which must answer `debug`, unless it is known or there can be nothing to tell.
@@ -75,16 +73,11 @@ class Traces:
         if is_plain(transaction, contract):
             return _NOTHING
         key = bytes(transaction["block_hash"]), bytes(transaction["hash"])
-        with self._lock:
-            if (known := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
-                return known
+        if (known := self._kept.get(key)) is not None:
+            return known
         traced = _ask(transaction, contract, node())
         if deep:
-            with self._lock:
-                self._kept[key] = traced
-                if len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
+            self._kept.put(key, traced)
         return traced
 
 

@@ -58,7 +58,7 @@ class Engine(Protocol):
         """End some services in good order and forget them; the others are not touched."""
 
     def kill(self, service: str) -> None:
-        """End a service at once, without its consent."""
+        """End a service at once, without its consent; returns when it has ended."""
 
     def states(self) -> dict[str, ServiceState]:
         """Of every service that the engine knows of this testbed."""

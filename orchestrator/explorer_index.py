@@ -19,6 +19,7 @@ from explorer.index.lock import sole_writer
 from orchestrator import store
 from orchestrator.engine import Report, ServiceState
 from orchestrator.existing import Testbed, open_testbed
+from orchestrator.interrupts import uninterrupted
 
 _EXPLORER = "explorer"
 _RUNNING = ServiceState("running")
@@ -89,8 +90,10 @@ def _runs(testbed: Testbed) -> bool:
 
 def _set_aside(testbed: Testbed, runs: bool) -> Path | None:
     if runs:
-        # It holds nothing that must be written: an index bears being killed at any moment.
-        testbed.engine.kill(_EXPLORER)
+        # It holds nothing that must be written: an index bears being killed at any moment. But the engine
+        # starts nothing of which it does not know yet that it ended.
+        with uninterrupted():
+            testbed.engine.kill(_EXPLORER)
     folder = testbed.plan.explorer_index
     with sole_writer(folder):
         if testbed.state.genesis_hash is None:

@@ -170,8 +170,9 @@ class Indexer:
                 return False
             if head.hash == shared.hash:
                 # The node stands on our chain, below our tip. If the tip came from this node, its chain was
-                # rewound; from another node, this one is merely behind.
-                if self._tip_from in (None, node):
+                # rewound; from another node, this one is merely behind. After a restart nobody knows: then
+                # it was rewound if none is heavier, once all have been asked.
+                if self._tip_from == node or (self._tip_from is None and self._watches.all_asked()):
                     self._write(database, source, ancestor, [])
                 return False
         old_tip = -1 if tip is None else tip[0]

@@ -76,8 +76,10 @@ def _audited(
 ) -> tuple[Audit | None, str | None]:
     """The audit, or why there is none."""
     try:
-        rpc = site.asking.public(site.following)
-        return conservation.compare(rpc, contract, block, found, whole, due), None
+        following = site.following
+        return site.audits.of(
+            following.rpc_url, lambda: site.asking.public(following), contract, block, found, whole, due
+        ), None
     except RpcError as error:
         return None, (
             f"the node has no state of block {block['number']:,}: it answers “{error.message}”. "

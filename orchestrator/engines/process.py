@@ -129,7 +129,11 @@ class ProcessEngine:
         supervisor = self._supervisor()
         if supervisor is None:
             raise TestbedError(f"{service!r} does not run")
-        os.kill(int(supervisor.supervisor.getProcessInfo(service)["pid"]), signal.SIGKILL)
+        pid = int(supervisor.supervisor.getProcessInfo(service)["pid"])
+        os.kill(pid, signal.SIGKILL)
+        ends_at = time.monotonic() + _KILL_SECONDS
+        while supervisor.supervisor.getProcessInfo(service)["pid"] == pid and time.monotonic() < ends_at:
+            time.sleep(_POLL_SECONDS)
 
     def states(self) -> dict[str, ServiceState]:
         supervisor = self._supervisor()

@@ -9,7 +9,7 @@ import pytest
 
 from chain.rpc import HttpRpc
 from explorer.words import checksummed
-from tests.explorer.conftest import ExplorerMaker
+from tests.explorer.conftest import ExplorerMaker, NodeMaker
 from tests.explorer.gethnode import RICH, SEALER, wait_until
 from tests.explorer.running import Explorer
 from tests.explorer.test_pages import words
@@ -81,7 +81,8 @@ def test_entries_are_told_in_words_with_who_was_on_the_other_side(town: Town, ap
     assert "began with 1,000,000 elecoins to sell" in server
 
 
-def test_the_pages_of_its_entries_hold_each_once(town: Town, make_explorer: ExplorerMaker) -> None:
+def test_the_pages_of_its_entries_hold_each_once(make_node: NodeMaker, make_explorer: ExplorerMaker) -> None:
+    town = Town.found(make_node())
     for _ in range(6):
         town.play([0.1, 0.2, 0.3])
     explorer = make_explorer(town.node, contract=town.etsc.address, accounts=town.accounts())

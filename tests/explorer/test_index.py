@@ -10,7 +10,7 @@ import pytest
 
 from explorer.index.database import file_of
 from tests.explorer.conftest import ExplorerMaker, NodeMaker
-from tests.explorer.gethnode import RICH, genesis, wait_until
+from tests.explorer.gethnode import RICH, genesis, peer, wait_until
 from tests.explorer.running import Explorer, differences
 from tests.explorer.trading_town import Town
 
@@ -38,6 +38,31 @@ def test_of_several_nodes_the_heaviest_is_followed_and_the_next_when_it_dies(
     explorer.wait_for(short)
     assert differences(explorer, short) == []
     assert explorer.health()["problem"] is None
+
+
+def test_after_a_restart_a_node_that_is_merely_behind_takes_no_block_back(
+    make_node: NodeMaker, make_explorer: ExplorerMaker
+) -> None:
+    block = genesis()
+    behind, ahead = make_node(block), make_node(block)
+    behind.ask("miner_stop")
+    ahead.grow(4, RICH[0])
+    peer(behind, ahead)
+    wait_until(lambda: behind.head_hash() == ahead.head_hash(), "the nodes to agree")
+    behind.ask("admin_removePeer", ahead.ask("admin_nodeInfo")["enode"])
+    wait_until(lambda: not ahead.ask("admin_peers"), "the cut")
+    ahead.grow(5, RICH[0])
+    assert behind.height() < ahead.height()
+    explorer = make_explorer(behind, ahead)
+    explorer.wait_for(ahead)
+    for _ in range(3):
+        explorer.stop()
+        explorer.start()
+        explorer.wait_for(ahead)
+    ahead.grow(1, RICH[0])
+    explorer.wait_for(ahead)
+    assert explorer.rows("SELECT * FROM reorganisations") == []
+    assert differences(explorer, ahead) == []
 
 
 def test_another_chain_has_an_index_of_its_own_and_the_former_one_is_kept(
