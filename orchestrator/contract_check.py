@@ -122,7 +122,11 @@ class Check:
         return "as `forge fmt` has it"
 
     def tests(self) -> str:
-        return _verdict({name: suite for name, suite in self._suites.items() if "/invariants/" not in name})
+        passed = _verdict({name: suite for name, suite in self._suites.items() if "/invariants/" not in name})
+        built = json.loads((self._made.folder / "out" / "ETSC.sol" / "ETSC.json").read_text())
+        if built["bytecode"]["object"] != "0x" + ARTIFACT.bytecode.hex():
+            raise Failed("what was tested is not the checked-in artifact", _BUILD)
+        return passed
 
     def invariants(self) -> str:
         suites = {name: suite for name, suite in self._suites.items() if "/invariants/" in name}
@@ -135,9 +139,13 @@ class Check:
         """The functions of a suite's handlers of which no call did anything. Without them an invariant is
         green that nothing ever put to the test."""
         did = _did(suite)
-        if not did:
-            yield f"{name.split('/')[-1]}: nothing was called"
-        for handler in sorted({function.rpartition(".")[0] for function in did}):
+        handlers = {function.rpartition(".")[0] for function in did}
+        called = {handler.rpartition(":")[2] for handler in handlers}
+        forbidden = (self._made.folder / "test" / "invariants").glob("Forbidden*.sol")
+        for contract in sorted({"Handler", *(path.stem for path in forbidden)} - called):
+            if not contract.endswith(".t"):
+                yield f"{name.split('/')[-1]}: {contract} was not called"
+        for handler in sorted(handlers):
             file, _, contract = handler.rpartition(":")
             built = self._made.folder / "out" / Path(file).name / f"{contract}.json"
             for entry in json.loads(built.read_text())["abi"]:
@@ -200,6 +208,8 @@ class Check:
         open_ = [proof["name"] for proof in proofs if proof["exitcode"]]
         if open_ or not proofs or done.returned:
             raise Failed(f"{len(open_)} of {len(proofs)} not proved", "\n".join(open_) or done.stdout)
+        if cut := [proof["name"] for proof in proofs if proof["num_bounded_loops"]]:
+            raise Failed(f"{len(cut)} proved for the first turns of a loop only", "\n".join(cut))
         return f"{len(proofs)} proved"
 
     def rehearsal_on_anvil(self) -> str:

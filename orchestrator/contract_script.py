@@ -144,7 +144,7 @@ def _attacks(etsc: Etsc, chain_id: int) -> Iterator[Attack]:
             "InsufficientCoins",
         ),
         Attack(
-            "redeemed where nothing was sold",
+            "redeemed where nothing is bought back",
             "prosumer-1",
             etsc.redeem(address("edge server 2"), 1, 0),
             "NotBuyingBack",

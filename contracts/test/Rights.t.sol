@@ -27,6 +27,29 @@ contract RightsTest is Market {
         assertEq(abi.encode(etsc.user(account)), abi.encode(expected));
     }
 
+    /// The rights are bits of a word that holds balances: nothing but 0 and 1 may come near it.
+    function testFuzz_aRightThatIsNeitherTrueNorFalseIsRefused(uint256 gen, uint256 trans, uint96 dirt)
+        public
+    {
+        vm.assume(gen > 1 || trans > 1 || dirt != 0);
+        startTrading();
+        uint256 account = uint256(uint160(retailers[0])) | uint256(dirt) << 160;
+        bytes memory before = abi.encode(etsc.user(retailers[0]));
+        vm.startPrank(administrator);
+        _refused(abi.encodeWithSelector(IETSC.setRights.selector, account, gen, trans));
+        uint256 newcomer = 0xbad | uint256(dirt) << 160;
+        _refused(abi.encodeWithSelector(IETSC.empower.selector, bytes32("x"), newcomer, gen, trans));
+        vm.stopPrank();
+        assertEq(abi.encode(etsc.user(retailers[0])), before);
+        assertFalse(etsc.user(address(0xbad)).registered);
+    }
+
+    function _refused(bytes memory data) private {
+        (bool done, bytes memory reason) = address(etsc).call(data);
+        assertFalse(done);
+        assertEq(reason.length, 0); // by the decoder, before any of the contract's own checks
+    }
+
     function testFuzz_refusesWhoIsNoUser(address account, bool gen, bool trans) public {
         vm.assume(!etsc.user(account).registered);
         vm.expectRevert(abi.encodeWithSelector(IETSC.NotRegistered.selector, account));

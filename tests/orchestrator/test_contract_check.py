@@ -136,7 +136,7 @@ def test_an_invariant_that_breaks_fails_the_step(broken: Project) -> None:
 
 
 @pytest.mark.usefixtures("few_runs")
-def test_a_handler_that_never_does_anything_fails_the_step(installed: Tools) -> None:
+def test_a_handler_that_never_does_anything_or_is_forgotten_fails_the_step(installed: Tools) -> None:
     with project(print) as made:
         _keep_tests(made, "Market.sol", "invariants")
         (made.folder / "test" / "invariants" / "Forbidden.t.sol").unlink()
@@ -145,11 +145,15 @@ def test_a_handler_that_never_does_anything_fails_the_step(installed: Tools) -> 
         found = "        address retailer = pick(cast.users, userSeed, _offers);\n"
         assert text.count(found) == 1
         handler.write_text(text.replace(found, f"        vm.assume(false);\n{found}"))
-        with pytest.raises(Failed, match="2 functions of handlers did nothing") as caught:
+        stage = made.folder / "test" / "invariants" / "Stage.sol"
+        lines = stage.read_text().splitlines(keepends=True)
+        stage.write_text("".join(line for line in lines if "ForbiddenReadings.sol" not in line))
+        with pytest.raises(Failed, match="4 functions of handlers did nothing") as caught:
             Check(made, print).invariants()
     assert caught.value.detail.splitlines() == [
-        "Ledger.t.sol:LedgerInvariants: Handler.retract",
-        "Replay.t.sol:ReplayInvariants: Handler.retract",
+        f"{suite}: {what}"
+        for suite in ("Ledger.t.sol:LedgerInvariants", "Replay.t.sol:ReplayInvariants")
+        for what in ("ForbiddenReadings was not called", "Handler.retract")
     ]
 
 

@@ -9,14 +9,6 @@ import {Stage} from "./Stage.sol";
 /// forge-config: default.invariant.fail-on-revert = true
 /// forge-config: long.invariant.fail-on-revert = true
 contract ForbiddenInvariants is Stage {
-    function setUp() public override {
-        super.setUp();
-        targetContract(deployCode("ForbiddenAdministration.sol:ForbiddenAdministration", abi.encode(handler)));
-        targetContract(deployCode("ForbiddenElecoins.sol:ForbiddenElecoins", abi.encode(handler)));
-        targetContract(deployCode("ForbiddenElectricity.sol:ForbiddenElectricity", abi.encode(handler)));
-        targetContract(deployCode("ForbiddenReadings.sol:ForbiddenReadings", abi.encode(handler)));
-    }
-
     function invariant_rolesAreKeptApartAndAPauseFreezes() public view {
         for (uint256 i = 0; i < cast.users.length; ++i) {
             _userIsWhatTheAdministratorMadeIt(cast.users[i]);

@@ -42,7 +42,12 @@ abstract contract Stage is Market {
         vm.etch(cast.edgeServers[2], reentrant.code);
         vm.etch(cast.users[3], reentrant.code);
         handler = Handler(deployCode("Handler.sol:Handler", abi.encode(cast, block.number, newShadow())));
+        // What is forbidden is tried in every suite: it must upset no invariant.
         targetContract(address(handler));
+        targetContract(deployCode("ForbiddenAdministration.sol:ForbiddenAdministration", abi.encode(handler)));
+        targetContract(deployCode("ForbiddenElecoins.sol:ForbiddenElecoins", abi.encode(handler)));
+        targetContract(deployCode("ForbiddenElectricity.sol:ForbiddenElectricity", abi.encode(handler)));
+        targetContract(deployCode("ForbiddenReadings.sol:ForbiddenReadings", abi.encode(handler)));
     }
 
     /// For suites that replay the events; called when the contract stands and before anything else happens.
