@@ -64,11 +64,12 @@ def rebuild_index(
         report(
             "stopping the explorer" if runs else "the explorer does not run: the next `testbed up` indexes"
         )
-        try:
-            aside = _set_aside(testbed, runs)
-        finally:
-            if runs:
-                testbed.engine.apply(testbed.plan)
+        with uninterrupted():
+            try:
+                aside = _set_aside(testbed, runs)
+            finally:
+                if runs:
+                    testbed.engine.apply(testbed.plan)
         if runs:
             report("indexing the chain")
             _wait_until_indexed(testbed, show)
@@ -90,10 +91,8 @@ def _runs(testbed: Testbed) -> bool:
 
 def _set_aside(testbed: Testbed, runs: bool) -> Path | None:
     if runs:
-        # It holds nothing that must be written: an index bears being killed at any moment. But the engine
-        # starts nothing of which it does not know yet that it ended.
-        with uninterrupted():
-            testbed.engine.kill(_EXPLORER)
+        # It holds nothing that must be written: an index bears being killed at any moment.
+        testbed.engine.kill(_EXPLORER)
     folder = testbed.plan.explorer_index
     with sole_writer(folder):
         if testbed.state.genesis_hash is None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from genesis.dag import missing_epochs
 from orchestrator.dag import dag_directory, is_generating
@@ -96,3 +98,23 @@ def dag_fault(*, wait: bool) -> str | None:
             return f"{dag_directory()} lacks {names} (`python -m orchestrator.dag` makes them)"
         time.sleep(_POLL_SECONDS)
     return None
+
+
+@pytest.fixture(scope="module")  # no longer: an event loop runs on this thread meanwhile, which others need
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        reason = "the command `chromium` is not installed"
+        if "chromium" in required():
+            pytest.fail(f"TESTBED_REQUIRE names chromium, but {reason}", pytrace=False)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                *("--no-sandbox", "--disable-dev-shm-usage", "--disable-sync"),
+                *("--disable-background-networking", "--disable-component-update", "--no-first-run"),
+            ],
+        )
+        yield browser
+        browser.close()

@@ -53,6 +53,7 @@ class Indexer:
         self._ahead = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
         self._lowest_prices: dict[bytes, int] = {}
         self._tip_from: Node | None = None
+        self._heaviest_is_known = False
         self._moves = 0
 
     def stop(self) -> None:
@@ -94,6 +95,8 @@ class Indexer:
     def _catch_up(self) -> None:
         problems: list[str] = []
         followed = self._state.following.rpc_url
+        # Before they are put in order: who answers after that is not in it.
+        self._heaviest_is_known = self._watches.all_answer()
         for node in self._watches.heaviest_first(followed):
             try:
                 self._follow(node)
@@ -171,8 +174,8 @@ class Indexer:
             if head.hash == shared.hash:
                 # The node stands on our chain, below our tip. If the tip came from this node, its chain was
                 # rewound; from another node, this one is merely behind. After a restart nobody knows: then
-                # it was rewound if none is heavier, once all have been asked.
-                if self._tip_from == node or (self._tip_from is None and self._watches.all_asked()):
+                # it was rewound if all nodes answer and none is heavier.
+                if self._tip_from == node or (self._tip_from is None and self._heaviest_is_known):
                     self._write(database, source, ancestor, [])
                 return False
         old_tip = -1 if tip is None else tip[0]

@@ -144,9 +144,9 @@ class Watches:
     def seen(self) -> tuple[NodeState, ...]:
         return tuple(watch.seen for watch in self._watches)
 
-    def all_asked(self) -> bool:
-        """Whether each node has had its turn to answer."""
-        return all(watch.seen.asked for watch in self._watches)
+    def all_answer(self) -> bool:
+        """Whether each node has been asked and has answered the last time."""
+        return all(watch.seen.asked and watch.seen.problem is None for watch in self._watches)
 
     def heaviest_first(self, followed: str | None) -> list[Node]:
         """The node with the most difficulty behind its head first.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.conftest import required
+from tests.browsing import Visit
 from tests.e2e.conftest import SMALL
 from tests.e2e.running import Market, new_home, wait_until
 
@@ -36,8 +35,6 @@ PAGES = (
     *("accounts", "pending", "forks", "nodes", "market", "campaigns", "contract", "audit", "search"),
     *("exports", "api", "missing"),
 )
-# Loud words of the console that are no fault of a page.
-_QUIET = ("favicon",)
 
 
 @dataclass(frozen=True)
@@ -97,63 +94,12 @@ def paths_of(market: Market) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module")  # no longer: an event loop runs on this thread meanwhile, which others need
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        reason = "the command `chromium` is not installed"
-        if "chromium" in required():
-            pytest.fail(f"TESTBED_REQUIRE names chromium, but {reason}", pytrace=False)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                *("--no-sandbox", "--disable-dev-shm-usage", "--disable-sync"),
-                *("--disable-background-networking", "--disable-component-update", "--no-first-run"),
-            ],
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = os.environ.get("TESTBED_SCREENSHOTS")
     folder = tmp_path_factory.mktemp("pictures") if place is None else Path(place)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-class Visit:
-    """A page as a browser sees it, and what it asked for and complained of."""
-
-    def __init__(self, browser: Browser, shown: Shown, **context: Any) -> None:
-        self.context = browser.new_context(base_url=shown.url, **context)
-        self.page: Page = self.context.new_page()
-        self.asked: list[str] = []
-        self.said: list[str] = []
-        self._finished: list[Request] = []
-        self.page.on("request", self._request)
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("requestfinished", lambda request: self._finished.append(request))
-
-    def _request(self, request: Request) -> None:
-        self.asked.append(request.url)
-
-    def weight(self) -> int:
-        """Bytes over the wire of what the page is painted from."""
-        painted = [each for each in self._finished if each.resource_type not in ("fetch", "eventsource")]
-        sizes = [each.sizes() for each in painted]
-        return sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
-
-    @property
-    def complaints(self) -> list[str]:
-        return [text for text in self.said if not any(word in text for word in _QUIET)]
-
-    def close(self) -> None:
-        self.context.close()
 
 
 def take_picture(page: Page, path: Path) -> None:
@@ -170,7 +116,7 @@ def take_picture(page: Page, path: Path) -> None:
 def test_a_page_is_readable_for_everybody_and_complete_by_itself(
     browser: Browser, shown: Shown, pictures: Path, name: str, scheme: Any
 ) -> None:
-    visit = Visit(browser, shown, viewport=DESK, color_scheme=scheme)
+    visit = Visit(browser, shown.url, viewport=DESK, color_scheme=scheme)
     visit.page.goto(shown.paths[name], wait_until="load")
     weight = visit.weight()
     faults = Axe().run(visit.page).response["violations"]
@@ -185,7 +131,7 @@ def test_a_page_is_readable_for_everybody_and_complete_by_itself(
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_a_phone(browser: Browser, shown: Shown, pictures: Path, name: str) -> None:
-    visit = Visit(browser, shown, viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True)
+    visit = Visit(browser, shown.url, viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True)
     visit.page.goto(shown.paths[name], wait_until="load")
     wide = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
@@ -198,7 +144,7 @@ def test_a_page_fits_a_phone(browser: Browser, shown: Shown, pictures: Path, nam
 def test_a_page_says_the_same_without_scripts(browser: Browser, shown: Shown, name: str) -> None:
     texts = []
     for scripts in (True, False):
-        visit = Visit(browser, shown, viewport=DESK, java_script_enabled=scripts)
+        visit = Visit(browser, shown.url, viewport=DESK, java_script_enabled=scripts)
         visit.page.goto(shown.paths[name], wait_until="load")
         found = visit.page.locator("main h1, main h2, main th").all_inner_texts()
         texts.append({re.sub("[0-9][0-9,]*", "N", text) for text in found})  # the chain goes on meanwhile
@@ -208,7 +154,7 @@ def test_a_page_says_the_same_without_scripts(browser: Browser, shown: Shown, na
 
 
 def test_a_new_block_comes_to_an_open_page_by_itself(browser: Browser, shown: Shown) -> None:
-    visit = Visit(browser, shown, viewport=DESK)
+    visit = Visit(browser, shown.url, viewport=DESK)
     visit.page.goto("/", wait_until="load")
     height = visit.page.locator("#tiles dd").first.inner_text()
     wait_until(lambda: visit.page.locator("#tiles dd").first.inner_text() != height, "a newer block")
@@ -217,7 +163,7 @@ def test_a_new_block_comes_to_an_open_page_by_itself(browser: Browser, shown: Sh
 
 
 def test_the_keyboard_alone_leads_to_the_content_and_finds_a_block(browser: Browser, shown: Shown) -> None:
-    visit = Visit(browser, shown, viewport=DESK)
+    visit = Visit(browser, shown.url, viewport=DESK)
     page = visit.page
     page.goto("/blocks", wait_until="load")
     page.keyboard.press("Tab")

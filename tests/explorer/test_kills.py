@@ -64,6 +64,7 @@ def test_killed_50_times_at_random_points_it_resumes_and_ends_with_the_same_inde
     unfinished = 0
     for _ in range(KILLS):
         if explorer.tip() == long_chain.head_hash():
+            assert differences(explorer, long_chain) == []
             for path in explorer.index.parent.iterdir():
                 path.unlink()
         with index_process(explorer) as (process, told):
@@ -80,6 +81,27 @@ def test_killed_50_times_at_random_points_it_resumes_and_ends_with_the_same_inde
     assert differences(explorer, long_chain) == []
     assert explorer.rows("PRAGMA integrity_check")[0][0] == "ok"
     assert explorer.rows("SELECT count(*) FROM blocks WHERE NOT canonical")[0][0] == 0
+
+
+def test_killed_amid_reorganisations_it_ends_with_the_nodes_branch(
+    make_node: NodeMaker, make_explorer: ExplorerMaker
+) -> None:
+    node = make_node()
+    Town.found(node).play([1.0, 2.0, 3.0])
+    node.grow(60, RICH[20])
+    explorer = make_explorer(node, start=False)
+    draw = random.Random(11)
+    for kill in range(10):
+        with index_process(explorer) as (process, told):
+            told.recv()
+            node.rewind(node.height() - draw.randint(1, 10))
+            node.grow(draw.randint(2, 5), RICH[20], value=2 + kill)
+            _run_for(process, draw.uniform(0.0, 0.1))
+        assert _half_written(explorer) == []
+    explorer.start()
+    explorer.wait_for(node)
+    assert differences(explorer, node) == []
+    assert explorer.rows("SELECT count(*) FROM reorganisations")[0][0] > 0
 
 
 def _run_for(process: subprocess.Popen[bytes], seconds: float) -> None:

@@ -66,6 +66,11 @@ def _deploy(node: GethNode, signer: Wallet, runtime: bytes) -> str:
     return contract_address(signer.address, nonce)
 
 
+def deploy_echo(node: GethNode, signer: Wallet) -> str:
+    """A contract that reverts with whatever it is called with."""
+    return _deploy(node, signer, _ECHO)
+
+
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     with tempfile.TemporaryDirectory(prefix="ext-") as directory:
