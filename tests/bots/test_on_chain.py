@@ -121,9 +121,12 @@ def test_what_a_retailer_earned_is_redeemed_once_a_slot_though_it_is_killed(mark
         market.start(RETAILER)
     assert set(market.exit_codes().values()) == {0}, "\n".join(market.log(name) for name in BOTS)
     earned_mE = sum(-(-BEST_Wh * 600 // 1000) for _ in PROSUMERS)
-    redeemed = [(event.slot, event.amount, event.price) for event in market.redemptions(RETAILER)]
-    assert redeemed == [(slot, earned_mE, P_MIN) for slot in (2, 3, 4)]
-    assert [line["slot"] for line in market.signed(RETAILER, "redeem")] == [2, 3, 4]
+    redeemed = market.redemptions(RETAILER)
+    assert [(event.amount, event.price) for event in redeemed] == [(earned_mE, P_MIN)] * 3
+    signed = [line["slot"] for line in market.signed(RETAILER, "redeem")]
+    assert signed == [2, 3, 4]
+    # One that was killed before it was sent may be mined a slot later.
+    assert all(event.slot >= slot for event, slot in zip(redeemed, signed, strict=True))
     assert market.ask(market.etsc.user(market.address(RETAILER))).coins == earned_mE
     posted = market.ask(market.etsc.events(0, "latest", "BuyBackPricePosted"))
     assert [event.price for event in posted] == [P_MIN]
