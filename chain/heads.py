@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -51,11 +53,23 @@ def heads(ws_urls: Sequence[str], stop: threading.Event) -> Iterator[Head | None
         if stop.is_set():
             return
         try:
-            with connect(url, open_timeout=2, close_timeout=1, max_size=None, proxy=None) as connection:
+            with connected(url, 2) as connection:
                 yield from _subscribed(connection, stop)
         except (OSError, WebSocketException, ValueError, KeyError):
             stop.wait(_RETRY_SECONDS)  # the next node takes over; this one is tried again in its turn
             yield None
+
+
+def connected(url: str, open_seconds: float) -> ClientConnection:
+    """A WebSocket to that node and to nobody else. Raises OSError, WebSocketException or ValueError.
+
+    The library follows a node's redirect to any other host, but not where it is given the connection.
+    """
+    parts = urlsplit(url)
+    place = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+    dialled = socket.create_connection(place, open_seconds)
+    dialled.settimeout(None)  # the library waits with timeouts of its own
+    return connect(url, sock=dialled, open_timeout=open_seconds, close_timeout=1, max_size=None, proxy=None)
 
 
 def _subscribed(connection: ClientConnection, stop: threading.Event) -> Iterator[Head | None]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import platformdirs
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 
+from chain.heads import connected
 from chain.rpc import HttpRpc
 from errors import TestbedError, UsageError
 from errors.files import write_atomic
@@ -111,8 +111,8 @@ def _ws_beside(rpc_url: str) -> str | None:
     """
     url = "ws" + rpc_url.removeprefix("http")
     try:
-        connect(url, open_timeout=_ANSWER_SECONDS, close_timeout=1, proxy=None).close()
-    except (OSError, WebSocketException):
+        connected(url, _ANSWER_SECONDS).close()
+    except (OSError, WebSocketException, ValueError):
         return None
     return url
 
