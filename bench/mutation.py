@@ -1,9 +1,12 @@
 """`bench mutation`: how many small faults in the contract its Foundry tests notice.
 
 A mutant that compiles to the same bytes as the contract is no fault (trivial compiler equivalence,
-Papadakis et al., ICSE 2015) and is not counted; nor is one that does not compile without a warning, as the
-project's settings ask. One that the tests do not come to an end with is counted as noticed and told apart.
-The profile is `mutation` of foundry.toml: without via_ir, with fewer and shorter runs than the check.
+Papadakis et al., ICSE 2015) and is not counted; nor is one that is invalid: it does not compile, or only with
+a warning, which the project's settings refuse. One that the tests do not come to an end with is counted as
+noticed and told apart.
+
+The score is of the profile `mutation` of foundry.toml and not of the check: without via_ir, with 16 runs of
+each fuzz test and 8 of 64 calls of each invariant.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -11,12 +12,14 @@ from typing import Any
 
 import pytest
 from eth_utils.crypto import keccak
+from typer.testing import CliRunner
 
 from chain.call import Call
 from chain.rpc import Rpc
 from contracts.artifact import ARTIFACT, Artifact, signature
 from contracts.etsc import Etsc
 from errors import TestbedError
+from orchestrator.cli import app
 from orchestrator.command import run
 from orchestrator.contract_check import GAS_FILE, Check, Failed, gas_of
 from orchestrator.contract_script import records, script
@@ -100,6 +103,16 @@ def test_another_contract_is_not_the_artifact_and_fails_its_tests(broken: Projec
     assert "nobodyTradesWithItself" in caught.value.detail
 
 
+def test_tests_of_other_bytes_than_the_artifacts_fail_the_step(installed: Tools) -> None:
+    with project(print) as made:
+        _keep_tests(made, "Market.sol", "Withdraw.t.sol")
+        settings = made.folder / "foundry.toml"
+        text = settings.read_text()
+        settings.write_text(text.replace("optimizer_runs = 200", "optimizer_runs = 1"))
+        with pytest.raises(Failed, match="what was tested is not the checked-in artifact"):
+            Check(made, print).tests()
+
+
 def _keep_tests(made: Project, *names: str) -> None:
     """Only these files or folders of test/."""
     for file in (made.folder / "test").iterdir():
@@ -148,12 +161,13 @@ def test_a_handler_that_never_does_anything_or_is_forgotten_fails_the_step(insta
         stage = made.folder / "test" / "invariants" / "Stage.sol"
         lines = stage.read_text().splitlines(keepends=True)
         stage.write_text("".join(line for line in lines if "ForbiddenReadings.sol" not in line))
-        with pytest.raises(Failed, match="4 functions of handlers did nothing") as caught:
+        with pytest.raises(Failed, match="12 functions of handlers did nothing") as caught:
             Check(made, print).invariants()
+    readings = ("readAsNoMeter", "readTooLittleOrTooMuch", "relayAgain", "relayFalse", "relayForged")
     assert caught.value.detail.splitlines() == [
-        f"{suite}: {what}"
+        f"{suite}: {function}"
         for suite in ("Ledger.t.sol:LedgerInvariants", "Replay.t.sol:ReplayInvariants")
-        for what in ("ForbiddenReadings was not called", "Handler.retract")
+        for function in (*(f"ForbiddenReadings.{name}" for name in readings), "Handler.retract")
     ]
 
 
@@ -166,6 +180,30 @@ def test_what_cannot_be_proved_fails_the_step(broken: Project) -> None:
     with pytest.raises(Failed, match=r"1 of \d\d not proved") as caught:
         Check(broken, print).halmos()
     assert caught.value.detail.startswith("check_noneGoesThroughWhilePaused(")
+
+
+BOUNDED = """// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.26;
+
+contract Bounded {
+    function check_thatStopsAtSomeTurn(uint256 turns) external pure {
+        uint256 done;
+        while (done < turns) ++done;
+        assert(done == turns);
+    }
+}
+"""
+
+
+def test_a_proof_of_the_first_turns_of_a_loop_only_fails_the_step(installed: Tools) -> None:
+    with project(print) as made:
+        shutil.rmtree(made.folder / "test")
+        proofs = made.folder / "test" / "proofs"
+        proofs.mkdir(parents=True)
+        (proofs / "Bounded.t.sol").write_text(BOUNDED)
+        with pytest.raises(Failed, match="1 of 1 proved for the first turns of a loop only") as caught:
+            Check(made, print).halmos()
+    assert caught.value.detail == "check_thatStopsAtSomeTurn(uint256): num_bounded_loops 1"
 
 
 def test_gas_that_is_not_what_it_was_fails_the_step(
@@ -219,6 +257,28 @@ def test_records_that_differ_between_anvil_and_geth_fail_the_step(
 def test_a_file_that_is_not_formatted_is_found(broken: Project) -> None:
     with pytest.raises(Failed, match="would change files"):
         Check(broken, print).format()
+
+
+@pytest.mark.parametrize("broken", [FORMAT], indirect=True)
+def test_the_command_goes_on_after_a_step_that_fails_and_ends_with_an_error(
+    broken: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.contract_check.project", lambda _: contextlib.nullcontext(broken))
+    # They take minutes, and are tried one by one in this file; without a rehearsal the last step fails too.
+    for slow in ("tests", "invariants", "slither", "halmos", "rehearsal_on_anvil", "rehearsal_on_geth"):
+        monkeypatch.setattr(Check, slow, lambda _: "left out")
+    said = CliRunner().invoke(app, ["contract", "check", "--json"])
+    assert isinstance(said.exception, TestbedError)
+    assert said.exit_code != 0
+    assert "the contract is not in order: artifact, format, gas" in str(said.exception)
+    results = {result["name"]: result for result in json.loads(said.stdout)}
+    assert len(results) == 10
+    assert [name for name, result in results.items() if not result["ok"]] == [
+        "artifact",
+        "format",
+        "gas",
+    ]
+    assert "SelfTrade" in results["format"]["detail"]
 
 
 @pytest.mark.parametrize("broken", [UNEXPLAINED], indirect=True)
