@@ -7,13 +7,14 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 
 import pytest
 
 from chain.rpc import HttpRpc
 from tests.explorer.conftest import ExplorerMaker, NodeMaker
-from tests.explorer.gethnode import RICH, SEALER, free_ports, genesis, peer, wait_until
+from tests.explorer.gethnode import RICH, SEALER, genesis, peer, wait_until
 from tests.explorer.running import ROOT, Explorer
 from tests.explorer.trading_town import EDGE_SERVER, HOSTILE, Town
 
@@ -204,10 +205,14 @@ def test_every_answer_forbids_foreign_content(explorer: Explorer) -> None:
 
 
 def test_serves_within_a_second_and_says_that_it_waits_while_no_node_answers(
-    make_explorer: ExplorerMaker,
+    make_explorer: ExplorerMaker, request: pytest.FixtureRequest
 ) -> None:
     explorer = make_explorer(start=False)
-    closed = free_ports(1)[0]
+    # Bound and not listened at: it refuses, and no other test's node can be given it meanwhile.
+    held = socket.socket()
+    request.addfinalizer(held.close)
+    held.bind(("127.0.0.1", 0))
+    closed = held.getsockname()[1]
     node = {
         "name": "gone",
         "device": "",
