@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from explorer.api import etherscan
 from explorer.api.rest import Rest
@@ -109,7 +111,7 @@ def application(config: Path, settings: Settings, bell: Bell) -> Starlette:
             Route("/docs", docs.docs),
             Route("/api", etherscan.api, methods=["GET", "POST"]),
             Route("/v2/api", etherscan.api, methods=["GET", "POST"]),
-            Mount("/rest", rest),
+            _mounted("/rest", rest),
             Route("/health", health.health),
             Route("/events", events),
             Route("/static/{name}", static),
@@ -125,6 +127,13 @@ def application(config: Path, settings: Settings, bell: Bell) -> Starlette:
     app.state.site = site
     app.state.rest = rest
     return app
+
+
+def _mounted(path: str, app: ASGIApp) -> Mount:
+    """Starlette's own would not have what has a line break in its address, so that a page would answer."""
+    mount = Mount(path, app)
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 async def static(request: Request) -> Response:

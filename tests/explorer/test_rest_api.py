@@ -227,6 +227,8 @@ def test_before_anything_is_indexed_lists_are_empty_and_nothing_fails(make_explo
         ("/rest/blocks?before=-1", 422, "before"),
         ("/rest/transactions?before=12", 422, "before"),
         ("/rest/addresses/0x12", 422, "address: String should match"),
+        ("/rest/addresses/0x%0A1/transactions", 422, "address: String should match"),
+        ("/rest/no%0Asuch", 404, "Not Found"),
         ("/rest/prices?before=1.0x.0x", 422, "before"),
     ],
 )
