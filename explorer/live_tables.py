@@ -1,12 +1,13 @@
-"""Tables that are in no index, as they are exported: of the nodes, of a node's pool, of the campaigns."""
+"""Tables that are in no index, as they are exported: of nodes, a node's pool, the campaigns and who mined."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from math import fsum
 
-from explorer import pool, researcher
+from explorer import market_queries, mining, pool, queries, researcher
 from explorer.csv_text import Cell
 from explorer.pages.lists import called
 from explorer.researcher import Means
@@ -118,8 +119,52 @@ def _campaigns(site: Site) -> list[Cells]:
     ]
 
 
+def _campaign_slots(site: Site) -> list[Cells]:
+    return [
+        (
+            report.id,
+            row.slot,
+            _flag(row.complete),
+            *_decimals(row.price, row.demand, row.server_utility, row.prosumer_utility),
+            *_decimals(best.price, fsum(best.demands), best.server_utility, best.mean_prosumer_utility),
+        )
+        for report in researcher.reports(site.config.campaigns)
+        for row in report.series
+        for best in (report.equilibrium_in(row.slot),)
+    ]
+
+
+def _shares(site: Site) -> list[Cells]:
+    with site.readers.reading() as index:
+        tip, genesis = queries.tip(index), queries.genesis_hash(index)
+        if tip is None:
+            return []
+        reports = [
+            report
+            for report in researcher.reports(site.config.campaigns)
+            if (report.genesis_hash, report.contract) == (genesis, site.contract)
+        ]
+        mined = mining.mining(index, 1, tip["number"], reports)
+    return [
+        (
+            mined.first_block,
+            mined.last_block,
+            *who(site, each.sealer),
+            each.blocks,
+            *_decimals(each.part, *each.interval, each.expected),
+            each.orphans,
+            each.uncles,
+        )
+        for each in mined.shares
+    ]
+
+
+def _decimals(*values: float | None) -> tuple[Cell, ...]:
+    return tuple(None if value is None else Decimal(repr(value)) for value in values)
+
+
 def _means(means: Means | None) -> tuple[Cell, ...]:
-    return tuple(None if value is None else Decimal(repr(value)) for value in means or (None,) * 4)
+    return _decimals(*(means or (None,) * 4))
 
 
 def _flag(value: bool | None) -> str | None:
@@ -170,6 +215,28 @@ LIVE_TABLES = {
                 "contract",
             ),
             _campaigns,
+        ),
+        LiveTable(
+            "campaign-slots",
+            "Each slot of the campaigns beside its equilibrium, as their reports have it: prices in ether "
+            "per elecoin, demands in elecoins, a prosumer's utility as a mean.",
+            (
+                "campaign",
+                "slot",
+                "complete",
+                *(f"{name}{side}" for side in ("", "_equilibrium") for name in _MEANS),
+            ),
+            _campaign_slots,
+        ),
+        LiveTable(
+            "shares",
+            "Blocks of each sealer beside its computing share, among the newest "
+            f"{market_queries.MOST_BLOCKS:,} blocks; the interval is Wilson's of 95 %.",
+            (
+                *("first_block", "last_block", "sealer", "sealer_name", "blocks", "share", "interval_low"),
+                *("interval_high", "computing_share", "orphans", "uncles"),
+            ),
+            _shares,
         ),
     )
 }

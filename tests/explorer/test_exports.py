@@ -271,7 +271,7 @@ def test_every_list_links_to_its_file(market: Town, explorer: Explorer) -> None:
         "/txs": ["transactions"],
         "/accounts": ["accounts"],
         "/forks": ["orphans", "reorganisations", "uncles"],
-        "/market": ["slots", "prices", "trades", "hours", "entries"],
+        "/market": ["slots", "prices", "trades", "hours", "entries", "campaign-slots", "shares"],
         "/pending": ["pending"],
         "/nodes": ["nodes"],
         "/etsc": ["events"],

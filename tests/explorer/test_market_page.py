@@ -3,6 +3,8 @@ contract at the same block, or from its events."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import re
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from contracts.replay import Books, replay
 from market.equilibrium import solve
 from market.parameters import Parameters
 from orchestrator.report import load_report
+from tests.explorer.gethnode import SEALER
 from tests.explorer.html_tables import table_of
 from tests.explorer.played_campaigns import (
     DISCRIMINATED,
@@ -316,3 +319,32 @@ def test_nonsense_in_the_query_is_a_page(explorer: Explorer, query: str) -> None
     assert answer.status == 200
     assert "style=" not in answer.text
     assert answer.text.count("<script") == 1
+
+
+def test_campaigns_slots_and_blocks_beside_shares_are_files_too(
+    market: PlayedMarket, explorer: Explorer, campaigns: Path
+) -> None:
+    rows = csv_rows(explorer, "campaign-slots")
+    assert [(row["campaign"], row["slot"]) for row in rows] == [
+        ("0002", "3"),
+        ("0002", "4"),
+        ("0001", "1"),
+        ("0001", "2"),
+    ]
+    series = load_report(campaigns / "0001" / "report.json")["slot_records"]
+    best = solve(UNIFIED)
+    for row, told in zip(rows[2:], series, strict=True):
+        assert float(row["price"]) == told["price"]
+        assert float(row["price_equilibrium"]) == best.price
+        assert float(row["demand_equilibrium"]) == math.fsum(best.demands)
+        assert float(row["prosumer_utility_equilibrium"]) == best.mean_prosumer_utility
+    own, other = csv_rows(explorer, "shares")
+    assert (own["sealer"], own["blocks"]) == (SEALER.address, str(market.node.height()))
+    assert (float(own["share"]), float(own["interval_high"])) == (1.0, 1.0)
+    assert (other["sealer"], other["blocks"], float(other["share"])) == (OTHER_SEALER.address, "0", 0.0)
+    assert math.isclose(float(own["computing_share"]), 1 / 3)
+    assert math.isclose(float(other["computing_share"]), 2 / 3)
+
+
+def csv_rows(explorer: Explorer, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(explorer.get(f"/export/{name}.csv").text)))
