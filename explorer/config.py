@@ -12,6 +12,7 @@ from typing import Any
 from errors import TestbedError
 
 _CONSENSUS = ("clique", "pow")
+_LONGEST_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,15 @@ class Node:
     ipc_path: str | None
     address: str | None
     sealer: bytes | None
+
+
+@dataclass(frozen=True)
+class Link:
+    """What is told of the network between two nodes; `latency_ms` is None where it is not told."""
+
+    between: frozenset[str]
+    latency_ms: float | None
+    cut: bool
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class Config:
     contract: bytes | None
     genesis_hash: bytes | None
     nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
     accounts: tuple[Account, ...]
     allowed_hosts: tuple[str, ...]
     by_address: dict[bytes, Account] = field(repr=False, compare=False)
@@ -86,6 +97,7 @@ def _config(table: _Table) -> Config:
         contract=table.octets("contract", 20),
         genesis_hash=table.octets("genesis_hash", 32),
         nodes=nodes,
+        links=_links(table, {node.name for node in nodes}),
         accounts=accounts,
         allowed_hosts=table.texts("allowed_hosts"),
         by_address={account.address: account for account in accounts},
@@ -111,6 +123,20 @@ def _node(row: _Table) -> Node:
         raise row.wrong("address", node.address, "host:port")
     row.refuse_others()
     return node
+
+
+def _links(table: _Table, names: set[str]) -> tuple[Link, ...]:
+    links: dict[frozenset[str], Link] = {}
+    for row in table.tables("links"):
+        ends = row.texts("between")
+        between = frozenset(ends)
+        if len(ends) != 2 or len(between) != 2 or not between <= names:
+            raise row.wrong("between", list(ends), "the names of two nodes of this configuration")
+        if between in links:
+            raise row.wrong("between", list(ends), "two nodes of which no other link tells")
+        links[between] = Link(between, row.milliseconds("latency_ms"), row.flag("cut"))
+        row.refuse_others()
+    return tuple(links.values())
 
 
 def _required(row: _Table, key: str, length: int) -> bytes:
@@ -161,6 +187,22 @@ class _Table:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self.wrong(key, value, f"a whole number from {low} to {high}")
         return value
+
+    def milliseconds(self, key: str) -> float | None:
+        value = self._take(key)
+        if value is None:
+            return None
+        # JSON as Python reads it has NaN and Infinity too.
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= _LONGEST_MS:
+            raise self.wrong(key, value, f"a number from 0 to {_LONGEST_MS}")
+        return float(value)
+
+    def flag(self, key: str) -> bool:
+        value = self._take(key)
+        if value is not None and not isinstance(value, bool):
+            raise self.wrong(key, value, "true or false")
+        return bool(value)
 
     def octets(self, key: str, length: int) -> bytes | None:
         value = self._take(key)

@@ -1,4 +1,5 @@
-"""The nodes on a circle and the connections between them, as the nodes report them: the map of /nodes."""
+"""The nodes on a circle and the links between them, as nodes report and the configuration tells: the map of
+/nodes."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from explorer.config import Link
 from explorer.state import NodeState
 
 BOX_WIDTH, BOX_HEIGHT = 132, 46
@@ -14,6 +16,7 @@ MOST_NARROW = 6  # more nodes than that need a wider circle, or their boxes woul
 _MARGIN = 4
 _BELOW = 20  # for what stands under a box
 _ARROW = 6.0
+_ASIDE = 10.0
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,37 @@ class Spot:
 
 @dataclass(frozen=True)
 class Line:
-    """A connection between two nodes, which `dialled_by` opened; `both` whether both ends report it."""
+    """A connection between two nodes, which `dialled_by` opened; `both` whether both ends report it.
+
+    Where nobody reports one, it is a link that was cut, as the configuration tells.
+    """
 
     one: Spot
     other: Spot
-    dialled_by: NodeState
+    dialled_by: NodeState | None
     both: bool
+    told: Link | None = None
+
+    @property
+    def label(self) -> str:
+        """What the configuration tells of it, for a place beside its middle."""
+        if self.told is None:
+            return ""
+        latency = [] if self.told.latency_ms is None else [f"{self.told.latency_ms:g} ms"]
+        return ", ".join([*latency, *(["cut"] if self.told.cut else [])])
+
+    @property
+    def label_place(self) -> tuple[float, float, str]:
+        """Halfway, and above the arrow or to the right of it; with what SVG calls the text's anchor."""
+        x, y = (self.one.x + self.other.x) / 2, (self.one.y + self.other.y) / 2
+        level = abs(self.one.y - self.other.y) < abs(self.one.x - self.other.x)
+        return (x, y - _ASIDE, "middle") if level else (x + _ASIDE, y + _ASIDE / 2, "start")
 
     @property
     def arrow(self) -> str:
-        """A triangle halfway that points to the end that was dialled, as an SVG path."""
+        """A triangle halfway that points to the end that was dialled, as an SVG path; empty if none was."""
+        if self.dialled_by is None:
+            return ""
         start, end = (self.one, self.other) if self.dialled_by is self.one.seen else (self.other, self.one)
         length = math.hypot(end.x - start.x, end.y - start.y) or 1.0
         along_x, along_y = _ARROW * (end.x - start.x) / length, _ARROW * (end.y - start.y) / length
@@ -70,7 +94,7 @@ class NodeMap:
         return len(self.spots) > MOST_NARROW
 
 
-def node_map(nodes: Sequence[NodeState]) -> NodeMap:
+def node_map(nodes: Sequence[NodeState], links: Sequence[Link] = ()) -> NodeMap:
     """The first node stands at the top, or alone in the middle."""
     known = {seen.enode_id: at for at, seen in enumerate(nodes) if seen.enode_id is not None}
     spots = tuple(_spot(seen, at, len(nodes), known) for at, seen in enumerate(nodes))
@@ -79,7 +103,17 @@ def node_map(nodes: Sequence[NodeState]) -> NodeMap:
         for peer in seen.peers or ():
             if (other := known.get(peer.enode_id)) is not None and other != at:
                 told.setdefault((min(at, other), max(at, other)), []).append((at, peer.inbound))
-    return NodeMap(spots, tuple(_line(spots, *pair, reports) for pair, reports in sorted(told.items())))
+    at_of = {seen.node.name: at for at, seen in enumerate(nodes)}
+    configured: dict[tuple[int, int], Link] = {}
+    for link in links:
+        # A configuration that is read anew may name a node that is not asked yet.
+        if link.between <= at_of.keys():
+            one, other_end = sorted(at_of[name] for name in link.between)
+            configured[one, other_end] = link
+            if link.cut:
+                told.setdefault((one, other_end), [])
+    lines = (_line(spots, *pair, reports, configured.get(pair)) for pair, reports in sorted(told.items()))
+    return NodeMap(spots, tuple(lines))
 
 
 def _spot(seen: NodeState, at: int, count: int, known: Mapping[str, int]) -> Spot:
@@ -94,8 +128,13 @@ def _spot(seen: NodeState, at: int, count: int, known: Mapping[str, int]) -> Spo
     )
 
 
-def _line(spots: Sequence[Spot], one: int, other: int, reports: Sequence[tuple[int, bool]]) -> Line:
+def _line(
+    spots: Sequence[Spot], one: int, other: int, reports: Sequence[tuple[int, bool]], told: Link | None
+) -> Line:
     """`reports` tells of each report by which end, and whether the other end had dialled it."""
+    if not reports:
+        return Line(spots[one], spots[other], None, False, told)
     at, inbound = reports[0]
     dialled_by = (one if at == other else other) if inbound else at
-    return Line(spots[one], spots[other], spots[dialled_by].seen, both=len({end for end, _ in reports}) == 2)
+    both = len({end for end, _ in reports}) == 2
+    return Line(spots[one], spots[other], spots[dialled_by].seen, both, told)

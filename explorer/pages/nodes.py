@@ -53,7 +53,8 @@ def nodes(request: Request) -> Response:
         "nodes.html.j2",
         nodes=rows,
         answering=sum(row.seen.problem is None for row in rows),
-        map=node_map.node_map(everyone),
+        map=node_map.node_map(everyone, site.config.links),
+        told_links=site.config.links,
         frame=node_map,
         astray={row.seen.node.name for row in rows if row.same_branch is False},
     )

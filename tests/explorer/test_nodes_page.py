@@ -12,7 +12,7 @@ import pytest
 
 from chain.call import Call
 from chain.rpc import HttpRpc, nonce_of
-from explorer.config import Node
+from explorer.config import Link, Node
 from explorer.node_map import BOX_HEIGHT, BOX_WIDTH, node_map
 from explorer.state import NodeState, Peer
 from tests.explorer.conftest import ExplorerMaker, NodeMaker
@@ -73,8 +73,45 @@ def test_links_heads_branches_and_pools_are_those_that_the_nodes_report(
     )
     page = explorer.get("/nodes").text
     assert page.count('<line class="link"') == 1
-    assert "The network tells no latency and no cut of a link, so none is shown." in page
+    assert "Nothing tells latencies and cuts of links, so none are shown." in page
+    assert "Links of the network" not in page
+    assert "Latency" not in page
     assert page.count(" ms</td>") == len(["RPC", "connect"]) * 3  # measured from here
+
+
+def test_latencies_and_cuts_of_links_are_shown_where_the_configuration_tells_them(
+    make_node: NodeMaker, make_explorer: ExplorerMaker
+) -> None:
+    block = genesis()
+    one, other = make_node(block), make_node(block)
+    peer(one, other)
+    explorer = make_explorer(one, other, start=False)
+    nodes = explorer.config["nodes"]
+    nodes.append({**nodes[1], "name": "node-3", "rpc_url": "http://127.0.0.1:1", "ipc_path": None})
+    told = [
+        {"between": ["node-2", "node-1"], "latency_ms": 12.5},
+        {"between": ["node-1", "node-3"], "latency_ms": 40, "cut": True},
+        {"between": ["node-2", "node-3"], "latency_ms": 7},
+    ]
+    explorer.write_config(nodes=nodes, links=told)
+    explorer.start()
+    # Of a link that nobody reports and that was not cut, the map has nothing.
+    wait_until(lambda: "3 nodes, 2 links;" in explorer.get("/nodes").text, "the two to be peers")
+    assert ", dialled by node-1, 12.5 ms; node-1 and node-3, not connected, 40 ms, cut." in map_told(explorer)
+    page = explorer.get("/nodes").text
+    (table,) = (each for each in tables_of(page) if each.head[0] == "Link between")
+    assert [list(row) for row in table.rows] == [
+        ["node-1 and node-2", "12.5 ms", "no"],
+        ["node-1 and node-3", "40 ms", "cut"],
+        ["node-2 and node-3", "7 ms", "no"],
+    ]
+    assert page.count('<line class="link cut"') == 1
+    # The file is read again when it changes.
+    explorer.write_config(links=[{"between": ["node-1", "node-2"], "cut": True}])
+    wait_until(lambda: "dialled by node-1, cut." in map_told(explorer), "the cut to be shown")
+    assert "not told" in explorer.get("/nodes").text
+    explorer.write_config(links=[])
+    wait_until(lambda: "Link between" not in explorer.get("/nodes").text, "them to be gone")
 
 
 def test_a_node_that_shows_no_peers_leaves_its_links_to_the_other_end(
@@ -110,6 +147,7 @@ def test_a_link_that_both_ends_report_is_one_line_from_who_dialled() -> None:
     told = [
         (line.one.seen.node.name, line.other.seen.node.name, line.dialled_by.node.name, line.both)
         for line in drawn.lines
+        if line.dialled_by is not None
     ]
     assert told == [("a", "b", "b", True), ("b", "c", "b", False)]
 
@@ -124,6 +162,16 @@ def test_an_arrow_points_to_the_end_that_was_dialled() -> None:
 
     assert away(tip, a.x, a.y) < min(away(left, a.x, a.y), away(right, a.x, a.y))
     assert away(tip, b.x, b.y) > max(away(left, b.x, b.y), away(right, b.x, b.y))
+
+
+def test_what_is_told_of_a_link_stands_beside_its_line() -> None:
+    told = [Link(frozenset("ab"), 12.0, cut=False), Link(frozenset("bc"), None, cut=True)]
+    nodes = [seen("a", to("b", inbound=True)), seen("b", to("a")), seen("c")]
+    reported, cut = node_map(nodes, [*told, Link(frozenset("ac"), 3.0, cut=False)]).lines
+    assert (reported.label, cut.label) == ("12 ms", "cut")
+    assert (cut.dialled_by, cut.both, cut.arrow) == (None, False, "")
+    # One that names a node which is not asked yet is left out.
+    assert [line.label for line in node_map(nodes[:2], told).lines] == ["12 ms"]
 
 
 def test_peers_that_are_nobodys_nodes_are_counted_and_not_drawn() -> None:

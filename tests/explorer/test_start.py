@@ -17,6 +17,13 @@ from explorer.index.rows import Malformed, octets, read_block
 from tests.explorer.running import configuration
 from tests.explorer.trading_town import Town
 
+_PAIR = [{"name": name, "rpc_url": "http://x"} for name in "ab"]
+
+
+def _told(**link: Any) -> dict[str, Any]:
+    """A configuration of two nodes and what is told of the link between them."""
+    return {"nodes": _PAIR, "links": [{"between": ["a", "b"], **link}]}
+
 
 def _write(directory: Path, **changes: Any) -> Path:
     path = directory / "explorer.json"
@@ -38,6 +45,20 @@ def _write(directory: Path, **changes: Any) -> Path:
         ({"nodes": [{"name": "a", "rpc_url": "file:///etc/passwd"}]}, "nodes[0]: rpc_url"),
         ({"nodes": [{"name": "a", "rpc_url": "http://x", "address": "y"}]}, "must be host:port"),
         ({"accounts": [{"name": "a"}]}, "accounts[0]: address is None"),
+        ({"links": [{}]}, "links[0]: between is [], but must be the names of two nodes"),
+        (_told(between=["a", "c"]), "links[0]: between is ['a', 'c'], but must be the names of two nodes"),
+        (_told(between=["a", "a"]), "links[0]: between is ['a', 'a']"),
+        (_told(between=["a", "b", "a"]), "links[0]: between is ['a', 'b', 'a']"),
+        (_told(between="ab"), "links[0]: between is 'ab', but must be a list of texts"),
+        (_told(latency_ms=-1), "links[0]: latency_ms is -1, but must be a number from 0 to 3600000"),
+        (_told(latency_ms=float("nan")), "links[0]: latency_ms is nan"),
+        (_told(latency_ms=True), "links[0]: latency_ms is True"),
+        (_told(cut="no"), "links[0]: cut is 'no', but must be true or false"),
+        (_told(latency=3), "Did you mean latency_ms?"),
+        (
+            {"nodes": _PAIR, "links": [{"between": ["a", "b"]}, {"between": ["b", "a"]}]},
+            "links[1]: between is ['b', 'a'], but must be two nodes of which no other link tells",
+        ),
         ({"accounts": {"a": 1}}, "accounts is {'a': 1}, but must be a list"),
     ],
 )
@@ -68,7 +89,14 @@ def test_what_may_be_left_out_of_the_configuration_is_found_out_or_has_a_default
     read = config.load(path)
     assert read.listen == "127.0.0.1"
     assert (read.campaigns, read.consensus, read.contract, read.genesis_hash) == (None,) * 4
-    assert (read.nodes, read.accounts, read.allowed_hosts) == ((),) * 3
+    assert (read.nodes, read.links, read.accounts, read.allowed_hosts) == ((),) * 4
+
+
+def test_what_is_not_told_of_a_link_is_not_made_up(tmp_path: Path) -> None:
+    (link,) = config.load(_write(tmp_path, **_told())).links
+    assert link == config.Link(frozenset("ab"), latency_ms=None, cut=False)
+    (link,) = config.load(_write(tmp_path, **_told(latency_ms=7, cut=True))).links
+    assert (link.latency_ms, link.cut) == (7.0, True)
 
 
 def test_a_folder_that_cannot_hold_the_index_is_named(
