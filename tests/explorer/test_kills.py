@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection, Pipe
@@ -19,7 +20,7 @@ from tests.explorer.gethnode import RICH, GethNode, genesis, wait_until
 from tests.explorer.running import ROOT, Explorer, differences
 from tests.explorer.trading_town import Town
 
-KILLS = 50
+KILLS, KILLS_AMID = 50, 12
 
 
 @contextmanager
@@ -83,7 +84,7 @@ def test_killed_50_times_at_random_points_it_resumes_and_ends_with_the_same_inde
     assert explorer.rows("SELECT count(*) FROM blocks WHERE NOT canonical")[0][0] == 0
 
 
-def test_killed_amid_reorganisations_it_ends_with_the_nodes_branch(
+def test_killed_while_it_follows_reorganisations_it_ends_with_the_nodes_branch(
     make_node: NodeMaker, make_explorer: ExplorerMaker
 ) -> None:
     node = make_node()
@@ -91,17 +92,28 @@ def test_killed_amid_reorganisations_it_ends_with_the_nodes_branch(
     node.grow(60, RICH[20])
     explorer = make_explorer(node, start=False)
     draw = random.Random(11)
-    for kill in range(10):
+    unfinished = 0
+    for kill in range(KILLS_AMID):
         with index_process(explorer) as (process, told):
             told.recv()
+            wait_until(lambda: explorer.tip() == node.head_hash(), "the index to follow")
+            # Some of them come before the node has taken its blocks back, some when all is over.
+            killer = threading.Timer(draw.uniform(0.0, 0.06), process.kill)
+            killer.start()
             node.rewind(node.height() - draw.randint(1, 10))
             node.grow(draw.randint(2, 5), RICH[20], value=2 + kill)
-            _run_for(process, draw.uniform(0.0, 0.1))
+            killer.join()
+            assert process.wait(20) == -signal.SIGKILL
         assert _half_written(explorer) == []
+        if explorer.tip() == node.head_hash():
+            assert differences(explorer, node) == []
+        else:
+            unfinished += 1
+    assert unfinished >= 2
     explorer.start()
     explorer.wait_for(node)
     assert differences(explorer, node) == []
-    assert explorer.rows("SELECT count(*) FROM reorganisations")[0][0] > 0
+    assert explorer.rows("SELECT count(*) FROM reorganisations")[0][0] >= KILLS_AMID
 
 
 def _run_for(process: subprocess.Popen[bytes], seconds: float) -> None:

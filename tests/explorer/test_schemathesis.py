@@ -120,7 +120,7 @@ def test_generated_requests_find_no_answer_that_the_openapi_document_does_not_al
     served: Explorer, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "schemathesis.cli", "run"]
-    command += [f"http://127.0.0.1:{served.config['port']}/rest/openapi.json", "--max-examples", "8"]
+    command += [f"http://127.0.0.1:{served.config['port']}/rest/openapi.json", "--max-examples", "60"]
     command += ["--generation-deterministic", "--continue-on-failure", "--checks", "all"]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True
