@@ -51,6 +51,11 @@ class NodeState:
     connect_ms: float | None = field(default=None, compare=False)
     connect_problem: str | None = None
 
+    @property
+    def answers(self) -> bool:
+        """Whether it has been asked and answered the last time."""
+        return self.asked and self.problem is None
+
 
 @dataclass(frozen=True)
 class Following:

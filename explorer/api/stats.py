@@ -51,5 +51,5 @@ def node_count(asked: Asked) -> dict[str, str]:
     nodes = asked.site.following.nodes
     return {
         "UTCDate": iso(int(time.time()))[:_DAY],
-        "TotalNodeCount": str(sum(seen.asked and seen.problem is None for seen in nodes)),
+        "TotalNodeCount": str(sum(seen.answers for seen in nodes)),
     }

@@ -146,7 +146,7 @@ class Watches:
 
     def all_answer(self) -> bool:
         """Whether each node has been asked and has answered the last time."""
-        return all(watch.seen.asked and watch.seen.problem is None for watch in self._watches)
+        return all(watch.seen.answers for watch in self._watches)
 
     def heaviest_first(self, followed: str | None) -> list[Node]:
         """The node with the most difficulty behind its head first.
@@ -155,8 +155,8 @@ class Watches:
         """
 
         def weight(seen: NodeState) -> tuple[bool, int, bool]:
-            answers = seen.asked and seen.problem is None
-            return answers, (seen.total_difficulty or 0) if answers else 0, seen.node.rpc_url == followed
+            difficulty = (seen.total_difficulty or 0) if seen.answers else 0
+            return seen.answers, difficulty, seen.node.rpc_url == followed
 
         return [seen.node for seen in sorted(self.seen(), key=weight, reverse=True)]
 
