@@ -132,7 +132,12 @@ class ProcessEngine:
         pid = int(supervisor.supervisor.getProcessInfo(service)["pid"])
         os.kill(pid, signal.SIGKILL)
         ends_at = time.monotonic() + _KILL_SECONDS
-        while supervisor.supervisor.getProcessInfo(service)["pid"] == pid and time.monotonic() < ends_at:
+        while supervisor.supervisor.getProcessInfo(service)["pid"] == pid:
+            if time.monotonic() > ends_at:
+                raise EnvironmentFault(
+                    f"{service!r} was killed, but has not ended {_KILL_SECONDS} s later",
+                    where=str(self._directory / "supervisor" / "supervisord.log"),
+                )
             time.sleep(_POLL_SECONDS)
 
     def states(self) -> dict[str, ServiceState]:

@@ -17,12 +17,12 @@ from chain.call import Call
 from chain.rpc import Rpc, RpcError, RpcUnreachable, block_number, nonce_of, quantity
 from chain.wallet import Fees, Signed, Wallet
 from contracts.reverts import EtscRevert, revert_of
+from tests.nudge import Nudge
 
 CHAIN_ID = 5151
 ETHER = 10**18
 _FEES = Fees(max_fee_wei=10**11, tip_wei=2 * 10**9)
 _PATIENCE_SECONDS = 120.0
-_STUCK_SECONDS = 2.0
 
 T = TypeVar("T")
 
@@ -63,8 +63,7 @@ def funded_keys(count: int) -> list[Key]:
 class Chain:
     """A running chain with a supply of funded accounts that nobody has used yet.
 
-    `nudger` is for clique without a period, where a transaction that comes amid a sealing waits until one
-    more comes.
+    `nudger` is for clique without a period: see `Nudge`.
     """
 
     def __init__(
@@ -130,15 +129,11 @@ class Chain:
         return cause
 
     def _receipt(self, transaction: Signed) -> Receipt:
-        nudge_at = time.monotonic() + _STUCK_SECONDS
+        nudge = None if self._nudger is None else Nudge(self._nudger, CHAIN_ID, _FEES)
 
         def told() -> Any:
-            nonlocal nudge_at
-            if self._nudger is not None and time.monotonic() > nudge_at:
-                nudge_at += _STUCK_SECONDS
-                nonce = self.rpc.fetch(nonce_of(self._nudger.address), "pending")
-                one_more = self._nudger.sign(Call(self._nudger.address, b""), nonce, CHAIN_ID, _FEES)
-                self.rpc.request("eth_sendRawTransaction", one_more.raw)
+            if nudge is not None:
+                nudge.where_stuck(self.rpc)
             return self.rpc.request("eth_getTransactionReceipt", transaction.hash)
 
         found: dict[str, Any] = wait_until(told, "a receipt")

@@ -19,11 +19,11 @@ from chain.wallet import Fees, Wallet
 from genesis.block import genesis_block
 from genesis.keys import encrypted
 from orchestrator.geth import find_geth
+from tests.nudge import Nudge
 
 CHAIN_ID = 40506
 FEES = Fees(20 * 10**9, 2 * 10**9)
 _PATIENCE_SECONDS = 60.0
-_STUCK_SECONDS = 2.0
 
 
 def _key(name: str) -> bytes:
@@ -39,7 +39,7 @@ SEALERS = tuple(map(Wallet, SEALER_KEYS))
 SEALER = SEALERS[0]
 RICH = tuple(wallet(f"rich {index}") for index in range(24))
 
-_NUDGE = RICH[-2]
+_NUDGER = RICH[-2]
 
 
 def wait_until(condition: Callable[[], bool], what: str, patience_seconds: float = _PATIENCE_SECONDS) -> None:
@@ -155,16 +155,10 @@ class GethNode:
             signed = [signer.sign(call, nonce + at, CHAIN_ID, FEES) for at, call in enumerate(calls)]
             for transaction in signed:
                 rpc.request("eth_sendRawTransaction", transaction.raw)
-            nudge_at = time.monotonic() + _STUCK_SECONDS
+            nudge = Nudge(_NUDGER, CHAIN_ID, FEES)
 
             def mined() -> bool:
-                nonlocal nudge_at
-                # Without a period, a transaction that comes amid a sealing waits until one more comes.
-                if time.monotonic() > nudge_at:
-                    nudge_at += _STUCK_SECONDS
-                    own = rpc.fetch(nonce_of(_NUDGE.address), "pending")
-                    one_more = _NUDGE.sign(Call(_NUDGE.address, b""), own, CHAIN_ID, FEES)
-                    rpc.request("eth_sendRawTransaction", one_more.raw)
+                nudge.where_stuck(rpc)
                 return rpc.fetch(nonce_of(signer.address)) >= nonce + len(signed)
 
             wait_until(mined, "transactions to be mined")

@@ -79,7 +79,8 @@ def scene() -> Iterator[Scene]:
             node.start()
             town = Town.found(node)
             town.play([1.0, 2.0, 3.0])
-            echo, split, deep = (_deploy(node, RICH[5], code) for code in (_ECHO, _SPLIT, _DEEP))
+            echo = deploy_echo(node, RICH[5])
+            split, deep = (_deploy(node, RICH[5], code) for code in (_SPLIT, _DEEP))
             yield Scene(town, echo, split, deep)
         finally:
             node.stop()
@@ -222,7 +223,7 @@ def test_the_reason_of_a_deep_transaction_is_still_told_when_the_node_is_gone(
     make_node: NodeMaker, make_explorer: ExplorerMaker
 ) -> None:
     node = make_node()
-    echo = _deploy(node, RICH[5], _ECHO)
+    echo = deploy_echo(node, RICH[5])
     reason = bytes.fromhex("08c379a0") + encode(["string"], ["deep down"])
     (deep,) = node.send(RICH[5], Call(echo, reason))
     node.grow(4, RICH[6])
