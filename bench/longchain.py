@@ -125,12 +125,16 @@ class Filler:
         With period 0 each event of the pool makes the miner choose anew, and more than ten of them during
         one choice lock Geth 1.11.6 up for good (miner/worker.go: mainLoop and newWorkLoop wait for each
         other). So the miner starts only when the pending block shows that all events have been taken.
+
+        Each event of the pool copies the pending block, too. Sent backwards, transactions wait for the
+        first of their sender, and one event tells of them all: 1,000 in 0.6 s instead of 3.5 s.
         """
         rpc = self._rpc
         rpc.request("miner_stop")
         while rpc.request("eth_mining"):  # a start is ignored until the stop has taken effect
             pass
-        answers = rpc.batch([("eth_sendRawTransaction", [transaction]) for transaction in raw])
+        calls = [("eth_sendRawTransaction", [transaction]) for transaction in reversed(raw)]
+        answers = rpc.batch(calls)
         if refused := [answer for answer in answers if isinstance(answer, RpcError)]:
             raise refused[0]
         _until(lambda: self._pending() >= len(raw), "the pool does not take a block's transactions")
