@@ -54,9 +54,10 @@ demo: runtime
 bench: setup
 	@for name in $(BENCH); do $(BIN)/python -m bench $$name || exit 1; done
 
-# The pictures of docs/explorer.md, taken by the test of the pages in a browser.
+# The pictures of docs/explorer.md, taken by the tests of the pages in a browser.
 screenshots: setup
-	TESTBED_SCREENSHOTS=docs/images/explorer TESTBED_REQUIRE=chromium $(BIN)/pytest -n0 tests/e2e/test_browser.py
+	TESTBED_SCREENSHOTS=docs/images/explorer TESTBED_REQUIRE=chromium $(BIN)/pytest -n0 \
+		tests/e2e/test_browser.py tests/explorer/test_seldom_pages.py
 
 # The newest versions that fit together, with hashes; `make setup` installs these and no others.
 # The build backend is among them because `pip install -e .` must not fetch one.

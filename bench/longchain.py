@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,30 +74,33 @@ class Filler:
         self.contract = contract_address(_wallet("administrator").address, 0)
         self.mined = 0
 
-    def found(self) -> None:
-        """Deploys ETSC, registers the senders, and gives everybody what to trade with."""
+    def found(self, slots: int) -> None:
+        """Deploys ETSC, registers the senders, and lets them buy what they trade with, in so many slots."""
         etsc, server = Etsc(self.contract), _wallet("server")
         administrator, retailer, meter = _wallet("administrator"), _wallet("retailer"), _wallet("meter")
-        self._mine(
-            administrator,
+        buyers = [_wallet(str(at)) for at in range(1, _SENDERS, 2)]
+        founding = (
             deployment(administrator.address, _WH, 1000, [server.address], _TERMS),
             etsc.empower("retailer", retailer.address, True, True),
             etsc.bind_meter(retailer.address, meter.address),
-            *(
-                etsc.empower(f"sender-{at}", _wallet(str(at)).address, True, True)
-                for at in range(1, _SENDERS, 2)
-            ),
+            *(etsc.empower(f"sender-{at}", buyer.address, True, True) for at, buyer in enumerate(buyers)),
         )
-        self._mine(server, etsc.open_slot(1, 1))
-        self._mine(meter, etsc.generation(_WH))
-        self._mine(retailer, etsc.offer(_WH))
-        for at in range(1, _SENDERS, 2):
-            self._mine(_wallet(str(at)), etsc.buy_token(server.address, 10**6, 1, 1))
+        self._mine({administrator: founding})
+        self._mine({meter: [etsc.generation(_WH)]})
+        self._mine({retailer: [etsc.offer(_WH)]})
+        for slot in range(1, slots + 1):
+            price = 1 + slot % _TERMS.max_unit_price
+            self._mine({server: [etsc.open_slot(slot, price)]})
+            self._mine({buyer: [etsc.buy_token(server.address, 10**6, price, price)] for buyer in buyers})
 
-    def _mine(self, signer: Wallet, *calls: Call) -> None:
-        start = self._rpc.fetch(nonce_of(signer.address))
-        signed = [signer.sign(call, start + at, CHAIN_ID, _FEES).raw for at, call in enumerate(calls)]
-        self.fill(signed, lambda: self._rpc.fetch(nonce_of(signer.address)) >= start + len(calls))
+    def _mine(self, sent: Mapping[Wallet, Sequence[Call]]) -> None:
+        """One block of these."""
+        signed = []
+        for signer, calls in sent.items():
+            start = self._rpc.fetch(nonce_of(signer.address))
+            signed += [signer.sign(call, start + at, CHAIN_ID, _FEES).raw for at, call in enumerate(calls)]
+        last = start + len(calls)
+        self.fill(signed, lambda: self._rpc.fetch(nonce_of(signer.address)) >= last)
 
     def sign(self, rounds: int, report: Report) -> list[str]:
         """`rounds` transactions of each sender, round by round: even ones transfer, odd ones trade."""
@@ -165,12 +168,14 @@ def _signed(at: int, start: int, rounds: int, contract: str) -> list[str]:
 
 
 @contextmanager
-def long_chain(folder: Path, transactions: int, per_block: int, report: Report) -> Iterator[LongChain]:
+def long_chain(
+    folder: Path, transactions: int, per_block: int, report: Report, slots: int = 1
+) -> Iterator[LongChain]:
     """A node that has the chain and seals nothing more by itself; gone after the block."""
     folder.mkdir(parents=True, exist_ok=True)
     with running(folder, per_block, report) as (process, urls):
         filler = Filler(str(folder / "geth.ipc"))
-        filler.found()
+        filler.found(slots)
         setup = filler.mined
         filler.blocks(filler.sign(-(-transactions // _SENDERS), report), per_block, report)
         with IpcRpc(str(folder / "geth.ipc"), _SECONDS) as rpc:

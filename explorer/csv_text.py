@@ -49,3 +49,12 @@ def safe(text: str) -> str:
     # Hashes and times, of which there are many, need no look at each letter.
     kept = text.strip() if text.isascii() and text.isprintable() else cleaned(text, _LONGEST)
     return f"'{kept}" if kept.startswith(_FORMULA) else kept
+
+
+def decimals(*values: float | None) -> tuple[Cell, ...]:
+    """As short as they can be told exactly."""
+    return tuple(None if value is None else Decimal(repr(value)) for value in values)
+
+
+def flag(value: bool | None) -> str | None:
+    return None if value is None else str(value).lower()

@@ -8,7 +8,7 @@ from decimal import Decimal
 from math import fsum
 
 from explorer import market_queries, mining, pool, queries, researcher
-from explorer.csv_text import Cell
+from explorer.csv_text import Cell, decimals, flag
 from explorer.pages.lists import called
 from explorer.researcher import Means
 from explorer.site import Site
@@ -39,7 +39,7 @@ def _nodes(site: Site) -> list[Cells]:
             seen.head,
             hexed(seen.head_hash) or None,
             seen.total_difficulty,
-            _flag(seen.sealing),
+            flag(seen.sealing),
             None if seen.peers is None else len(seen.peers),
             seen.pending,
             seen.queued,
@@ -107,10 +107,10 @@ def _campaigns(site: Site) -> list[Cells]:
             *_means(report.played),
             *_means(report.simulated),
             *_means(report.equilibrium),
-            _flag(report.audit_ok),
+            flag(report.audit_ok),
             report.audit_checked,
             report.audit_failed,
-            _flag(report.interrupted),
+            flag(report.interrupted),
             ", ".join(report.died),
             hexed(report.genesis_hash),
             checksummed(report.contract),
@@ -124,9 +124,9 @@ def _campaign_slots(site: Site) -> list[Cells]:
         (
             report.id,
             row.slot,
-            _flag(row.complete),
-            *_decimals(row.price, row.demand, row.server_utility, row.prosumer_utility),
-            *_decimals(best.price, fsum(best.demands), best.server_utility, best.mean_prosumer_utility),
+            flag(row.complete),
+            *decimals(row.price, row.demand, row.server_utility, row.prosumer_utility),
+            *decimals(best.price, fsum(best.demands), best.server_utility, best.mean_prosumer_utility),
         )
         for report in researcher.reports(site.config.campaigns)
         for row in report.series
@@ -151,7 +151,7 @@ def _shares(site: Site) -> list[Cells]:
             mined.last_block,
             *who(site, each.sealer),
             each.blocks,
-            *_decimals(each.part, *each.interval, each.expected),
+            *decimals(each.part, *each.interval, each.expected),
             each.orphans,
             each.uncles,
         )
@@ -159,16 +159,8 @@ def _shares(site: Site) -> list[Cells]:
     ]
 
 
-def _decimals(*values: float | None) -> tuple[Cell, ...]:
-    return tuple(None if value is None else Decimal(repr(value)) for value in values)
-
-
 def _means(means: Means | None) -> tuple[Cell, ...]:
-    return _decimals(*(means or (None,) * 4))
-
-
-def _flag(value: bool | None) -> str | None:
-    return None if value is None else str(value).lower()
+    return decimals(*(means or (None,) * 4))
 
 
 def _milliseconds(value: float | None) -> Decimal | None:

@@ -14,10 +14,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from bench.chromium import chromium
 from genesis.dag import missing_epochs
 from orchestrator.dag import dag_directory, is_generating
 
@@ -102,19 +104,20 @@ def dag_fault(*, wait: bool) -> str | None:
 
 @pytest.fixture(scope="module")  # no longer: an event loop runs on this thread meanwhile, which others need
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    program = shutil.which("chromium")
+    if program is None:
         reason = "the command `chromium` is not installed"
         if "chromium" in required():
             pytest.fail(f"TESTBED_REQUIRE names chromium, but {reason}", pytrace=False)
         pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                *("--no-sandbox", "--disable-dev-shm-usage", "--disable-sync"),
-                *("--disable-background-networking", "--disable-component-update", "--no-first-run"),
-            ],
-        )
+    with chromium(program) as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of pages go: a document's folder, where TESTBED_SCREENSHOTS names it."""
+    place = os.environ.get("TESTBED_SCREENSHOTS")
+    folder = tmp_path_factory.mktemp("pictures") if place is None else Path(place)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

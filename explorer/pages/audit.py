@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+
 from eth_abi.exceptions import DecodingError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,14 +13,94 @@ from chain.depth import CONFIRMATIONS
 from chain.rpc import RpcError
 from errors import TestbedError
 from explorer import conservation, queries
-from explorer.conservation import Audit, Party
+from explorer.conservation import Audit, Figure, Party
+from explorer.csv_text import flag
 from explorer.index.rows import octets
+from explorer.pages.exports import short_file
 from explorer.pages.lists import ADDRESS, NUMBER, indexed_to
 from explorer.queries import Connection, Row
 from explorer.site import Site, site_of
+from explorer.tables import who
+from explorer.words import hexed
+
+_COLUMNS = (
+    *("block", "block_hash", "account", "account_name", "role", "quantity", "unit", "must_be", "is"),
+    "agree",
+)
+_UNITS = {"elecoins": "mE", "energy": "Wh", "ether": "wei"}
+
+
+@dataclass(frozen=True)
+class _Audited:
+    """The audit of a block, of one page of accounts; `problem` says why there is none."""
+
+    block: Row
+    tip: Row
+    depth: int
+    before: int | None
+    next_one: int | None
+    more_after: bytes | None
+    here_after: bytes
+    """The account after which this page begins; empty on the first."""
+    audit: Audit | None
+    problem: str | None
+
+    @property
+    def newest_deep(self) -> int:
+        return _deep(self.tip, self.depth)
 
 
 def audit(request: Request) -> Response:
+    found = _audited(request)
+    if isinstance(found, Response):
+        return found
+    return site_of(request).page("audit.html.j2", **{name: getattr(found, name) for name in _SHOWN})
+
+
+_SHOWN = (*(field.name for field in dataclasses.fields(_Audited)), "newest_deep")
+
+
+def sheet(request: Request) -> Response:
+    """/audit.csv: the same figures as a file."""
+    site, found = site_of(request), _audited(request)
+    if isinstance(found, Response):
+        return found
+    block = found.block
+    if found.audit is None:
+        return site.missing(
+            "audit", f"of block {block['number']}", f"It cannot be had: {found.problem}.", 409
+        )
+    parts = (found.audit.users, found.audit.edge_servers, found.audit.ether or ())
+    told: list[tuple[bytes | None, str, Figure]]
+    told = [(None, "all accounts", figure) for figure in found.audit.sums or ()]
+    told += [(each.account, each.role, figure) for part in parts for each in part for figure in each.figures]
+    return short_file(
+        site,
+        f"audit-{block['number']}",
+        _COLUMNS,
+        [
+            (
+                block["number"],
+                hexed(block["hash"]),
+                *who(site, account),
+                role,
+                figure.quantity,
+                _UNITS[figure.kind],
+                figure.expected,
+                figure.actual,
+                flag(figure.ok),
+            )
+            for account, role, figure in told
+        ],
+    )
+
+
+def _deep(tip: Row, depth: int) -> int:
+    return max(0, int(tip["number"]) - depth)
+
+
+def _audited(request: Request) -> _Audited | Response:
+    """As the request asks for it, or what is to be answered instead."""
     site = site_of(request)
     contract = site.contract
     if contract is None:
@@ -31,8 +114,7 @@ def audit(request: Request) -> Response:
         depth = CONFIRMATIONS.get(site.consensus or "", 0)
         if tip is None:
             return site.page("audit.html.j2", block=None, problem="no block is indexed yet")
-        newest_deep = max(0, tip["number"] - depth)
-        block = queries.block_at(index, int(wanted) if wanted else newest_deep)
+        block = queries.block_at(index, int(wanted) if wanted else _deep(tip, depth))
         if block is None:
             return site.missing("block", wanted, indexed_to(site))
         before, next_one = conservation.beside(index, block["number"])
@@ -42,22 +124,11 @@ def audit(request: Request) -> Response:
         due = conservation.ether_due(index, contract, block)
     shown = found[: conservation.ACCOUNTS]
     more = len(found) > len(shown)
-    audited = None
+    compared = None
     if problem is None:
-        audited, problem = _audited(site, contract, block, shown, not more and not place, due)
-    return site.page(
-        "audit.html.j2",
-        block=block,
-        tip=tip,
-        depth=depth,
-        newest_deep=newest_deep,
-        before=before,
-        next_one=next_one,
-        problem=problem,
-        audit=audited,
-        more_after=shown[-1].account if more else None,
-        first_page=not place,
-    )
+        compared, problem = _compared(site, contract, block, shown, not more and not place, due)
+    last = shown[-1].account if more else None
+    return _Audited(block, tip, depth, before, next_one, last, place, compared, problem)
 
 
 def _unready(index: Connection, contract: bytes, block: Row) -> str | None:
@@ -71,7 +142,7 @@ def _unready(index: Connection, contract: bytes, block: Row) -> str | None:
     return None
 
 
-def _audited(
+def _compared(
     site: Site, contract: bytes, block: Row, found: list[Party], whole: bool, due: dict[bytes, int]
 ) -> tuple[Audit | None, str | None]:
     """The audit, or why there is none."""

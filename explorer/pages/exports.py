@@ -70,10 +70,14 @@ def _live(site: Site, found: LiveTable) -> Response:
     with site.readers.reading() as index:
         site.learn_names(index)
     try:
-        pieces = list(written(found.columns, found.rows(site)))
+        return short_file(site, found.name, found.columns, found.rows(site))
     except TestbedError as error:
         return site.missing("table", found.name, f"It cannot be had: {error.what}.", 409)
-    return Response("".join(pieces), headers=_headers(site, found.name), media_type="text/csv")
+
+
+def short_file(site: Site, name: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
+    """A file of what is in memory anyway."""
+    return Response("".join(written(columns, rows)), headers=_headers(site, name), media_type="text/csv")
 
 
 def _heights(query: QueryParams) -> tuple[int, int] | None:

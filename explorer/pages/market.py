@@ -4,7 +4,7 @@ and who mined the blocks."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -15,14 +15,18 @@ from starlette.responses import Response
 from chain.depth import CONFIRMATIONS
 from explorer import market_queries, market_window, mining, queries, researcher, words
 from explorer.charts import Label
+from explorer.csv_text import Cell, decimals, flag
 from explorer.market_charts import MOST_PANELS, WindowCharts, hours_chart
 from explorer.market_window import Outcome, Slot, Window
+from explorer.pages.exports import short_file
 from explorer.pages.lists import NUMBER
 from explorer.queries import Connection, Row
 from explorer.researcher import Report
 from explorer.site import Site, site_of
+from explorer.tables import who
+from market.equilibrium import Equilibrium
 from market.mining import mining_utility
-from market.units import mE_to_elecoins
+from market.units import Wh_to_kWh, mE_to_elecoins
 
 _CHOICES = (50, 100, 200, 500)
 _SLOTS, _MOST_SLOTS = 200, 500
@@ -69,32 +73,93 @@ class Pairs:
         return math.ceil(_HEATS * amount / self.most) if amount else 0
 
 
+_COLUMNS = (
+    *("slot", "opened_in_block", "campaign", "prosumer", "prosumer_name", "intention_w", "elecoins"),
+    *("ether_per_elecoin", "kWh_delivered", "utility", "equilibrium_elecoins"),
+    *("equilibrium_ether_per_elecoin", "equilibrium_utility", "slot_complete", "slot_deep"),
+)
+
+
 def market(request: Request) -> Response:
     site = site_of(request)
     contract = site.contract
     if contract is None:
         return site.missing("contract", "ETSC", "No ETSC is known yet: it is found once it is deployed.")
-    wanted, to = _number(request, "slots"), _number(request, "to")
     with site.readers.reading() as index:
-        site.learn_names(index)
-        tip = queries.tip(index)
-        reports = _reports_of(site, index, contract)
-        users = market_queries.users(index)
-        most = max(20, min(_MOST_SLOTS, _MOST_DEMANDS // max(1, users)))
-        window = tip and market_window.look(
-            index,
-            contract,
-            reports,
-            tip,
-            depth=CONFIRMATIONS.get(site.consensus or "", 0),
-            wanted=min(max(1, wanted or _SLOTS), most),
-            to=to,
-        )
-        if not window:
+        window, most = _window(request, site, index, contract)
+        if window is None:
             return site.page("market.html.j2", window=None)
         return site.page(
-            "market.html.j2", window=window, most=most, widest=_MOST_SLOTS, **_shown(site, index, window)
+            "market.html.j2",
+            window=window,
+            most=most,
+            widest=_MOST_SLOTS,
+            this=_query(len(window.slots), window.last),
+            **_shown(site, index, window),
         )
+
+
+def sheet(request: Request) -> Response:
+    """/market.csv: what each prosumer bought, paid, got and had of it in each slot of the same window."""
+    site = site_of(request)
+    contract = site.contract
+    if contract is None:
+        return site.missing("contract", "ETSC", "No ETSC is known yet: it is found once it is deployed.")
+    with site.readers.reading() as index:
+        window, _ = _window(request, site, index, contract)
+    rows = [] if window is None else [row for slot in window.slots for row in _rows(site, window, slot)]
+    name = "market" if window is None else f"market-{window.first}-{window.last}"
+    return short_file(site, name, _COLUMNS, rows)
+
+
+def _rows(site: Site, window: Window, slot: Slot) -> Iterator[Sequence[Cell]]:
+    """Of each prosumer of the slot's campaign; or of whoever bought, where no report tells of the slot."""
+    outcome = window.outcomes.get(slot.number)
+    people = sorted(slot.bought) if outcome is None else outcome.report.prosumers
+    intentions = [None] * len(people) if outcome is None else outcome.report.intentions_in(slot.number)
+    for at, (prosumer, w) in enumerate(zip(people, intentions, strict=True)):
+        bought = slot.bought.get(prosumer)
+        best = None if outcome is None else outcome.equilibrium
+        yield (
+            slot.number,
+            slot.opened_at,
+            None if outcome is None else outcome.report.id,
+            *who(site, prosumer),
+            *decimals(
+                w,
+                None if bought is None else mE_to_elecoins(bought.amount_mE),
+                slot.asked(prosumer),
+                Wh_to_kWh(slot.trades.received_Wh.get(prosumer, 0)),
+                None if outcome is None else outcome.prosumer_utilities[at],
+            ),
+            *decimals(*(3 * (None,) if best is None else _of(best, at))),
+            flag(None if outcome is None else outcome.complete),
+            flag(None if outcome is None else outcome.settled),
+        )
+
+
+def _of(best: Equilibrium, at: int) -> tuple[float, float, float]:
+    return best.demands[at], best.prices[at], best.prosumer_utilities[at]
+
+
+def _window(request: Request, site: Site, index: Connection, contract: bytes) -> tuple[Window | None, int]:
+    """The slots that the request asks for, None before the first; and how many one may ask for."""
+    site.learn_names(index)
+    wanted, to = _number(request, "slots"), _number(request, "to")
+    most = max(20, min(_MOST_SLOTS, _MOST_DEMANDS // max(1, market_queries.users(index))))
+    tip = queries.tip(index)
+    if tip is None:
+        return None, most
+    window = market_window.look(
+        index,
+        contract,
+        _reports_of(site, index, contract),
+        tip,
+        depth=CONFIRMATIONS.get(site.consensus or "", 0),
+        wanted=min(max(1, wanted or _SLOTS), most),
+        to=to,
+    )
+    return window, most
 
 
 def _number(request: Request, key: str) -> int | None:

@@ -16,20 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from tests.browsing import Visit
+from tests.browsing import DESK, PHONE, Visit
 from tests.e2e.conftest import SMALL
 from tests.e2e.running import Market, new_home, wait_until
 
 pytestmark = pytest.mark.xdist_group("browser")  # one market and one browser for all
 
-DESK = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
 FIRST_PAINT_BYTES = 60_000
-TALLEST, COLOURS = 3_600, 48
 PAGES = (
     *("overview", "blocks", "block", "transactions", "transaction", "address", "edge-server"),
     *("accounts", "pending", "forks", "nodes", "market", "campaigns", "contract", "audit", "search"),
@@ -94,23 +89,6 @@ def paths_of(market: Market) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = os.environ.get("TESTBED_SCREENSHOTS")
-    folder = tmp_path_factory.mktemp("pictures") if place is None else Path(place)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def take_picture(page: Page, path: Path) -> None:
-    """Of the whole page, or of as much of it as a document has room for; a quarter of a screenshot's size."""
-    page.screenshot(path=path, full_page=True)
-    with Image.open(path) as taken:
-        taken.crop((0, 0, taken.width, min(taken.height, TALLEST))).quantize(COLOURS).save(
-            path, optimize=True
-        )
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_readable_for_everybody_and_complete_by_itself(
@@ -119,24 +97,22 @@ def test_a_page_is_readable_for_everybody_and_complete_by_itself(
     visit = Visit(browser, shown.url, viewport=DESK, color_scheme=scheme)
     visit.page.goto(shown.paths[name], wait_until="load")
     weight = visit.weight()
-    faults = Axe().run(visit.page).response["violations"]
-    assert [(fault["id"], [node["html"] for node in fault["nodes"]][:3]) for fault in faults] == []
+    assert visit.faults() == []
     assert [url for url in visit.asked if not url.startswith(shown.url)] == []
     if name != "missing":  # the browser itself complains of a 404
         assert visit.complaints == []
     assert 0 < weight <= FIRST_PAINT_BYTES
-    take_picture(visit.page, pictures / f"{name}-{scheme}.png")
+    visit.take_picture(pictures / f"{name}-{scheme}.png")
     visit.close()
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_a_phone(browser: Browser, shown: Shown, pictures: Path, name: str) -> None:
-    visit = Visit(browser, shown.url, viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True)
+    visit = Visit(browser, shown.url, **PHONE)
     visit.page.goto(shown.paths[name], wait_until="load")
-    wide = visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0
+    assert visit.too_wide() <= 0
     if name in ("overview", "market"):
-        take_picture(visit.page, pictures / f"{name}-phone.png")
+        visit.take_picture(pictures / f"{name}-phone.png")
     visit.close()
 
 

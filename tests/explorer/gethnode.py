@@ -18,6 +18,7 @@ from chain.rpc import HttpRpc, IpcRpc, RpcUnreachable, block_number, nonce_of
 from chain.wallet import Fees, Wallet
 from genesis.block import genesis_block
 from genesis.keys import encrypted
+from orchestrator.dag import dag_directory
 from orchestrator.geth import find_geth
 from tests.nudge import Nudge
 
@@ -59,6 +60,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def genesis(period_seconds: int = 0, timestamp: int | None = None, signers: int = 1) -> dict[str, Any]:
+    """Of clique, or without signers of proof of work."""
     return genesis_block(
         chain_id=CHAIN_ID,
         timestamp=int(time.time()) if timestamp is None else timestamp,
@@ -80,6 +82,8 @@ class GethNode:
     sealer: Wallet = SEALER
     keeps: str = "archive"
     """Which states it keeps: those of all blocks, or with "full" of the last ones."""
+    proof_of_work: bool = False
+    """With one thread, from the data sets that this machine has."""
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -91,6 +95,7 @@ class GethNode:
         (directory / "keystore" / "sealer.json").write_text(json.dumps(keyfile))
         http, ws, p2p, auth = free_ports(4)
         node = cls(directory, http, ws, p2p, auth, SEALERS[signer])
+        node.proof_of_work = "clique" not in block["config"]
         command = [*node._geth(), "init", str(directory / "genesis.json")]
         subprocess.run(command, check=True, capture_output=True)
         return node
@@ -112,8 +117,13 @@ class GethNode:
         command += ["--port", str(self.p2p), "--authrpc.port", str(self.auth), "--maxpeers", "15"]
         command += ["--http", "--http.port", str(self.http), "--ws", "--ws.port", str(self.ws)]
         command += ["--gcmode", self.keeps, "--syncmode", "full", "--cache", "64", "--verbosity", "3"]
-        command += ["--mine", "--miner.etherbase", self.sealer.address, "--unlock", self.sealer.address]
-        command += ["--password", str(self.directory / "password"), "--allow-insecure-unlock"]
+        command += ["--mine", "--miner.etherbase", self.sealer.address]
+        if self.proof_of_work:
+            command += ["--miner.threads", "1", "--ethash.dagdir", str(dag_directory())]
+            command += ["--ethash.dagsinmem", "1"]
+        else:
+            command += ["--unlock", self.sealer.address, "--password", str(self.directory / "password")]
+            command += ["--allow-insecure-unlock"]
         with (self.directory / "geth.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_until(self._answers, "Geth to answer over HTTP and IPC")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import re
 import tempfile
 from collections.abc import Iterator
@@ -119,9 +121,32 @@ def test_the_figures_are_the_contracts_in_the_state_of_that_block(town: Town, ho
     assert "entries after" in text
 
 
+def test_the_same_figures_are_a_file(town: Town, honest: Explorer) -> None:
+    honest.wait_for(town.node)
+    block = town.node.height() - DEEP
+    answer = honest.get(f"/audit.csv?block={block}")
+    assert answer.headers["content-disposition"] == f'attachment; filename="tests-audit-{block}.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    counted = re.search(r"all agree (\d+) figures", audit(honest, block))
+    assert counted is not None
+    assert len(rows) == int(counted[1])
+    assert {(row["block"], row["agree"]) for row in rows} == {(str(block), "true")}
+    with HttpRpc(town.node.rpc_url) as rpc:
+        user = rpc.fetch_all([town.etsc.user(town.prosumers[2].address)], block)[0]
+    mine = {row["quantity"]: row for row in rows if row["account"] == town.prosumers[2].address}
+    assert {name: int(row["is"]) for name, row in mine.items() if name in ("coins", "power")} == {
+        "coins": user.coins,
+        "power": user.power,
+    }
+    assert {row["unit"] for row in rows} == {"mE", "Wh", "wei"}
+    assert f'href="/audit.csv?block={block}"' in honest.get(f"/audit?block={block}").text
+    assert honest.get("/audit.csv?block=0").status == 409
+
+
 @pytest.mark.parametrize("block", ["x", "-1", "1e3", "99999999", "9" * 18, "9" * 500, "%00", "0x1"])
 def test_a_block_that_there_is_not_is_said_to_be_missing(honest: Explorer, block: str) -> None:
     assert honest.get(f"/audit?block={block}").status == 404
+    assert honest.get(f"/audit.csv?block={block}").status == 404
 
 
 def test_before_the_contract_there_is_nothing_to_compare(honest: Explorer) -> None:

@@ -324,7 +324,7 @@ def test_nonsense_in_the_query_is_a_page(explorer: Explorer, query: str) -> None
 def test_campaigns_slots_and_blocks_beside_shares_are_files_too(
     market: PlayedMarket, explorer: Explorer, campaigns: Path
 ) -> None:
-    rows = csv_rows(explorer, "campaign-slots")
+    rows = csv_rows(explorer, "/export/campaign-slots.csv")
     assert [(row["campaign"], row["slot"]) for row in rows] == [
         ("0002", "3"),
         ("0002", "4"),
@@ -338,7 +338,7 @@ def test_campaigns_slots_and_blocks_beside_shares_are_files_too(
         assert float(row["price_equilibrium"]) == best.price
         assert float(row["demand_equilibrium"]) == math.fsum(best.demands)
         assert float(row["prosumer_utility_equilibrium"]) == best.mean_prosumer_utility
-    own, other = csv_rows(explorer, "shares")
+    own, other = csv_rows(explorer, "/export/shares.csv")
     assert (own["sealer"], own["blocks"]) == (SEALER.address, str(market.node.height()))
     assert (float(own["share"]), float(own["interval_high"])) == (1.0, 1.0)
     assert (other["sealer"], other["blocks"], float(other["share"])) == (OTHER_SEALER.address, "0", 0.0)
@@ -346,5 +346,44 @@ def test_campaigns_slots_and_blocks_beside_shares_are_files_too(
     assert math.isclose(float(other["computing_share"]), 2 / 3)
 
 
-def csv_rows(explorer: Explorer, name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(explorer.get(f"/export/{name}.csv").text)))
+def csv_rows(explorer: Explorer, path: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(explorer.get(path).text)))
+
+
+def test_what_each_prosumer_had_of_each_slot_is_a_file_of_the_pages_window(
+    explorer: Explorer, campaigns: Path
+) -> None:
+    rows = csv_rows(explorer, "/market.csv")
+    assert {row["slot"] for row in rows} == {"1", "2", "3", "4", "5"}
+    best, told = solve(UNIFIED), load_report(campaigns / "0001" / "report.json")["slot_records"]
+    for record in told:
+        mine = [row for row in rows if (row["slot"], row["campaign"]) == (str(record["slot"]), "0001")]
+        assert [row["prosumer_name"] for row in mine] == ["prosumer-1", "prosumer-2", "prosumer-3"]
+        assert [float(row["intention_w"]) for row in mine] == list(UNIFIED.w)
+        assert [float(row["equilibrium_elecoins"]) for row in mine] == list(best.demands)
+        assert [float(row["equilibrium_utility"]) for row in mine] == list(best.prosumer_utilities)
+        bought = {buy.prosumer: buy for buy in BUYS[record["slot"]]}
+        assert [row["elecoins"] for row in mine] == [
+            f"{bought[at].amount_mE / 1000}" if at in bought else "" for at in range(3)
+        ]
+        whole = {str(len(bought) == 3).lower()}
+        assert {row["slot_complete"] for row in mine} <= whole | {"false"}
+    # Where no report tells of a slot, nothing of a game is made up.
+    (untold,) = {(row["campaign"], row["intention_w"], row["utility"]) for row in rows if row["slot"] == "5"}
+    assert untold == ("", "", "")
+    some = explorer.get("/market.csv?slots=2&to=4")
+    assert {row["slot"] for row in csv.DictReader(io.StringIO(some.text))} == {"3", "4"}
+    assert some.headers["content-disposition"] == 'attachment; filename="tests-market-3-4.csv"'
+    assert 'href="/market.csv?slots=2&amp;to=4"' in explorer.get("/market?slots=2&to=4").text
+
+
+def test_utilities_in_the_file_are_those_of_the_page(explorer: Explorer) -> None:
+    rows = csv_rows(explorer, "/market.csv")
+    table = table_of(explorer.get("/market").text, "Utility of each prosumer")
+    for name in ("prosumer-1", "prosumer-2", "prosumer-3"):
+        mine = [row["utility"] for row in rows if row["prosumer_name"] == name]
+        shown = floats(table.column(name))[: len(mine)]
+        assert any(mine)
+        for utility, seen in zip(mine, shown, strict=True):
+            assert (utility == "") == (seen is None)
+            assert seen is None or math.isclose(float(utility), seen, abs_tol=5e-4)
