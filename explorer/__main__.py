@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "index":
         from explorer.config import load
         from explorer.index.lock import sole_writer
-        from explorer.index.process import index
+        from explorer.index.worker import index
 
         with sole_writer(load(options.config).index):
             index(options.config, options.tell)

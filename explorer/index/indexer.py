@@ -32,6 +32,7 @@ _BLOCKS_PER_COMMIT = 100
 _TRANSACTIONS_PER_COMMIT = 4000  # bounds the memory of a catch-up, whatever the size of the blocks
 # Geth works out the senders of a request's blocks one after the other: two requests, two processors.
 _READERS = 2
+_REQUESTS_AHEAD = 2 * _READERS  # so that they have something to do while a part is written
 _MOVES_UNTIL_TOLD = 4
 
 
@@ -217,7 +218,7 @@ class Indexer:
         waiting: deque[Future[list[Block]]] = deque()
         try:
             while number <= last or waiting:
-                while number <= last and len(waiting) < _READERS:
+                while number <= last and len(waiting) < _REQUESTS_AHEAD:
                     numbers = range(number, min(last + 1, number + batch))
                     waiting.append(self._ahead.submit(source.blocks, numbers))
                     number = numbers.stop

@@ -1,24 +1,21 @@
-"""The process that writes the index, and the thread of the server that keeps it alive.
+"""The thread of the server that keeps the process of the index alive, and hears what it tells.
 
-It is a process of its own so that a catch-up takes no time from the pages. It tells the server whatever
-changes over a pipe, ends with the server, and is started anew where it ends before.
+It is a process of its own so that a catch-up takes no time from the pages. Where it ends before the server
+does, it is started anew.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Pipe
 from pathlib import Path
 
-from explorer.config import Settings
-from explorer.index.indexer import Indexer
 from explorer.index.readers import Readers
-from explorer.state import Following, State
+from explorer.state import Following
 
 _RESTART_SECONDS = 0.5
 _END_SECONDS = 5.0
@@ -80,32 +77,3 @@ class IndexProcess(threading.Thread):
 
 def _how(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
-def index(config: Path, tell: int) -> None:
-    """Write the index until told to stop, or until the server that listens at `tell` is gone."""
-    settings = Settings(config)
-    changed = threading.Event()
-    state = State(changed.set)
-    indexer = Indexer(settings, state)
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: indexer.stop())
-    threading.Thread(target=_tell, args=(Connection(tell), state, changed), daemon=True).start()
-    threading.Thread(target=_end_with_the_server, daemon=True).start()
-    indexer.run()
-
-
-def _tell(pipe: Connection, state: State, changed: threading.Event) -> None:
-    """Whatever is newest, as often as the server takes it."""
-    while True:
-        changed.wait()
-        changed.clear()
-        try:
-            pipe.send(state.following)
-        except OSError:
-            os._exit(0)  # nobody is there to index for
-
-
-def _end_with_the_server() -> None:
-    os.read(sys.stdin.fileno(), 1)  # nothing is ever written: it returns when the other end is closed
-    os._exit(0)
