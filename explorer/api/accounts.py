@@ -129,11 +129,10 @@ def _signatures() -> dict[bytes, str]:
 
 
 def internal_transactions(asked: Asked) -> list[dict[str, str]]:
-    """Of one transaction, from a trace. Those of an address are in no index: there are none to tell."""
+    """Of one transaction, from a trace. Those of an address are in no index, and an empty list would be taken
+    for its having none."""
     if not asked.text("txhash"):
-        if asked.text("address"):
-            asked.address()
-        return []
+        raise Refused("Error! Internal transactions are told of one transaction only: name its txhash")
     tx_hash = asked.hash()
     with asked.reading() as index:
         rows = [row for row in queries.inclusions(index, tx_hash) if row["canonical"]]

@@ -84,6 +84,8 @@ class GethNode:
     """Which states it keeps: those of all blocks, or with "full" of the last ones."""
     proof_of_work: bool = False
     """With one thread, from the data sets that this machine has."""
+    options: tuple[str, ...] = ()
+    """More words of its command line."""
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -124,6 +126,7 @@ class GethNode:
         else:
             command += ["--unlock", self.sealer.address, "--password", str(self.directory / "password")]
             command += ["--allow-insecure-unlock"]
+        command += self.options
         with (self.directory / "geth.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_until(self._answers, "Geth to answer over HTTP and IPC")

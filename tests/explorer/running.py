@@ -5,9 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,9 +130,24 @@ class Explorer:
         return "0x" + rows[0]["hash"].hex() if rows else None
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        with closing(sqlite3.connect(f"file:{self.index}?mode=ro", timeout=20, uri=True)) as connection:
-            connection.row_factory = sqlite3.Row
-            return connection.execute(sql, values).fetchall()
+        try:
+            return _rows(f"{self.index}?mode=ro", sql, values)
+        except sqlite3.OperationalError as error:
+            if "readonly database" not in str(error):
+                raise
+        # A writer that was killed may leave a log that only a writer takes up: done to a copy, so that the
+        # next one finds it as it was left.
+        with tempfile.TemporaryDirectory(dir=self.directory) as folder:
+            for part in self.index.parent.glob(f"{self.index.name}*"):
+                if not part.name.endswith("-shm"):
+                    shutil.copy(part, folder)
+            return _rows(f"{folder}/{self.index.name}?mode=rw", sql, values)
+
+
+def _rows(file: str, sql: str, values: Sequence[Any]) -> list[sqlite3.Row]:
+    with closing(sqlite3.connect(f"file:{file}", timeout=20, uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute(sql, values).fetchall()
 
 
 def configuration(directory: Path, *nodes: GethNode, **changes: Any) -> dict[str, Any]:

@@ -153,7 +153,6 @@ def test_internal_transactions_are_read_from_a_trace(town: Town, api: Explorer) 
     api.wait_for(town.node)
     nothing = {"status": "0", "message": "No transactions found", "result": []}
     assert ask(api, module="account", action="txlistinternal", txhash=plain) == nothing
-    assert ask(api, module="account", action="txlistinternal", address=town.etsc.address) == nothing
 
 
 def test_there_are_no_tokens_and_the_lists_of_them_are_empty(api: Explorer, town: Town) -> None:

@@ -56,6 +56,7 @@ def test_a_form_asks_as_a_query_does(town: Town, api: Explorer) -> None:
             "Error! Invalid sort",
         ),
         ({"module": "account", "action": "txlist", "address": _FAR, "page": "-1"}, "invalid page"),
+        ({"module": "account", "action": "txlistinternal", "address": _FAR}, "name its txhash"),
         ({"module": "account", "action": "txlist", "address": _FAR, "startblock": "1.5"}, "startblock"),
         (
             {"module": "account", "action": "txlistinternal", "txhash": "0x12"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, Dialog
 
 from chain.call import Call
 from tests.browsing import Visit
+from tests.chain.liar import http, lying
 from tests.explorer.gethnode import RICH, GethNode, genesis, wait_until
 from tests.explorer.running import Explorer, configuration
 from tests.explorer.test_campaigns import keep, report
@@ -36,8 +38,15 @@ class HostilePlace:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostilePlace]:
     directory = tmp_path_factory.mktemp("hostile")
-    with tempfile.TemporaryDirectory(prefix="hst-") as home:
+    refusal = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": _LONG}}
+    with (
+        tempfile.TemporaryDirectory(prefix="hst-") as home,
+        lying(http(_LONG.encode(), "500 " + _IMAGE.format(5))) as failing,
+        lying(http(json.dumps(refusal).encode())) as refusing,
+    ):
         node = GethNode.create(Path(home) / "node", genesis())
+        # What a node calls itself, and what it writes into the blocks that it seals.
+        node.options = ("--identity", _LONG, "--miner.extradata", _IMAGE.format(4))
         node.start()
         explorer = None
         try:
@@ -48,8 +57,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostilePlace]:
             said = bytes.fromhex("08c379a0") + (32).to_bytes(32) + len(words).to_bytes(32) + words
             failed = [*node.send(RICH[5], told), *node.send(RICH[5], Call(deploy_echo(node, RICH[6]), said))]
             settings = configuration(directory, node, contract=town.etsc.address)
-            for named in settings["nodes"]:
-                named.update(name=_LONG, device=_LONG)
+            settings["nodes"] += [{"rpc_url": liar.url} for liar in (failing, refusing)]
+            for at, named in enumerate(settings["nodes"]):
+                named.update(name=f"{_LONG} {at}", device=_LONG)
             settings["name"] = _LONG
             # Those of ETSC keep the names that they registered under.
             settings["accounts"] = [{"address": RICH[5].address, "name": _LONG, "role": _LONG}]
@@ -64,16 +74,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostilePlace]:
                 town,
                 (
                     *("/", "/blocks", f"/block/{node.height()}", "/txs", "/accounts", "/pending", "/forks"),
-                    *(
-                        "/nodes",
-                        "/market",
-                        "/campaigns",
-                        "/etsc",
-                        "/etsc/source",
-                        "/audit",
-                        "/export",
-                        "/docs",
-                    ),
+                    *("/nodes", "/market", "/campaigns", "/etsc", "/etsc/source", "/audit", "/export"),
+                    "/docs",
                     *(f"/tx/{tx_hash}" for tx_hash in (trades[0], *failed)),
                     *(f"/address/{account}" for account in people),
                     *(f"/{page}/{quote(_LONG, safe='')}" for page in ("tx", "block", "address")),
