@@ -91,6 +91,7 @@ def test_what_retailers_earn_comes_back_and_is_reported_beside_the_utilities(
             assert utility == pytest.approx(equation_3, abs=0.01)  # the electricity is in whole Wh
 
 
+@pytest.mark.parametrize("engine", ["process"], indirect=True)  # what is played depends on no engine
 def test_a_market_that_buys_nothing_back_redeems_nothing(played: dict[str, Any], market: Market) -> None:
     assert played["report"]["redemptions"]
     path = market.home.directory / ".no-buy-back.yaml"
@@ -109,6 +110,7 @@ def test_nothing_of_a_campaign_runs_on_after_it(played: dict[str, Any], market: 
     assert market.status()["services"] == {"explorer": "running"}
 
 
+@pytest.mark.parametrize("engine", ["process"], indirect=True)  # what is played depends on no engine
 def test_a_report_repeats_its_campaign_with_the_same_decisions(
     played: dict[str, Any], market: Market
 ) -> None:
@@ -119,6 +121,7 @@ def test_a_report_repeats_its_campaign_with_the_same_decisions(
     assert _decisions(again) == _decisions(played)
 
 
+@pytest.mark.parametrize("engine", ["process"], indirect=True)  # what is played depends on no engine
 def test_another_seed_decides_otherwise(played: dict[str, Any], market: Market) -> None:
     other = market.campaign("--slots", "2", "--policy", "random", "--seed", "8")
     assert other["conservation"]["ok"] is True

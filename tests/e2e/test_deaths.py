@@ -11,7 +11,16 @@ import pytest
 from tests.e2e.running import Market, wait_until
 
 
-@pytest.mark.parametrize("victim", ["laptop-a", "prosumer-2", "retailer-1", "edge-server-1"])
+# What a death means to the others depends on no engine; that it is noticed does, of a node and of a bot.
+@pytest.mark.parametrize(
+    ("engine", "victim"),
+    [
+        pytest.param("docker", "laptop-a", marks=pytest.mark.docker),
+        pytest.param("docker", "prosumer-2", marks=pytest.mark.docker),
+        *(("process", victim) for victim in ("laptop-a", "prosumer-2", "retailer-1", "edge-server-1")),
+    ],
+    indirect=["engine"],
+)
 def test_a_campaign_outlives_its(mortal_market: Market, victim: str) -> None:
     mortal_market.up()
     begun = mortal_market.begin_campaign(3)

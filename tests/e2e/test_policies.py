@@ -47,6 +47,7 @@ def test_random_policies_decide_on_the_chain_as_in_simulation(played: dict[str, 
     _agrees_with_simulation(played["report"])
 
 
+@pytest.mark.parametrize("engine", ["process"], indirect=True)  # what is played depends on no engine
 def test_learnt_policies_decide_on_the_chain_as_in_simulation_and_again(market: Market) -> None:
     campaign = market.campaign("--slots", "2", "--policy", "dma-ubrl", "--seed", "3")
     assert campaign["conservation"]["ok"] is True

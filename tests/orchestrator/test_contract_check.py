@@ -55,10 +55,12 @@ def broken(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Project]:
 
 @pytest.mark.longest
 def test_the_contract_is_in_order() -> None:
+    """With a quarter of the sequences of calls that the command draws: all of them take half of its time."""
     said = run(
         [Path(sys.executable).with_name("testbed"), "contract", "check", "--json"],
         timeout_seconds=1700,
         check=False,
+        env={"FOUNDRY_INVARIANT_RUNS": "64"},
     )
     results = json.loads(said.stdout)
     assert [(result["name"], result["detail"]) for result in results if not result["ok"]] == []
