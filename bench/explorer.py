@@ -149,7 +149,7 @@ def _targets(chain: LongChain) -> dict[str, list[str]]:
         "/etsc/source": ["/etsc/source"],
         "/audit": ["/audit", *(f"/audit?block={number}" for number in numbers[:20])],
         "/search": [f"/search?q={transaction['hash']}" for transaction in transactions[:50]],
-        "/search, a list": [f"/search?q=sender-{at}" for at in range(10)],
+        "/search, a list": ["/search?q=sender", "/search?q=ender-"],
         "/export": ["/export"],
         "/docs": ["/docs"],
         "/api": [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 from eth_abi.exceptions import DecodingError
@@ -45,19 +44,12 @@ class _Audited:
     audit: Audit | None
     problem: str | None
 
-    @property
-    def newest_deep(self) -> int:
-        return _deep(self.tip, self.depth)
-
 
 def audit(request: Request) -> Response:
     found = _audited(request)
     if isinstance(found, Response):
         return found
-    return site_of(request).page("audit.html.j2", **{name: getattr(found, name) for name in _SHOWN})
-
-
-_SHOWN = (*(field.name for field in dataclasses.fields(_Audited)), "newest_deep")
+    return site_of(request).page("audit.html.j2", **vars(found), newest_deep=_deep(found.tip, found.depth))
 
 
 def sheet(request: Request) -> Response:

@@ -79,13 +79,18 @@ def test_links_heads_branches_and_pools_are_those_that_the_nodes_report(
     assert page.count(" ms</td>") == len(["RPC", "connect"]) * 3  # measured from here
 
 
-def test_latencies_and_cuts_of_links_are_shown_where_the_configuration_tells_them(
-    make_node: NodeMaker, make_explorer: ExplorerMaker
-) -> None:
+def two_peers(make_node: NodeMaker, make_explorer: ExplorerMaker) -> tuple[GethNode, Explorer]:
+    """The second of them, and an explorer of both that is not started."""
     block = genesis()
     one, other = make_node(block), make_node(block)
     peer(one, other)
-    explorer = make_explorer(one, other, start=False)
+    return other, make_explorer(one, other, start=False)
+
+
+def test_latencies_and_cuts_of_links_are_shown_where_the_configuration_tells_them(
+    make_node: NodeMaker, make_explorer: ExplorerMaker
+) -> None:
+    _, explorer = two_peers(make_node, make_explorer)
     nodes = explorer.config["nodes"]
     nodes.append({**nodes[1], "name": "node-3", "rpc_url": "http://127.0.0.1:1", "ipc_path": None})
     told = [
@@ -117,10 +122,7 @@ def test_latencies_and_cuts_of_links_are_shown_where_the_configuration_tells_the
 def test_a_node_that_shows_no_peers_leaves_its_links_to_the_other_end(
     make_node: NodeMaker, make_explorer: ExplorerMaker
 ) -> None:
-    block = genesis()
-    one, other = make_node(block), make_node(block)
-    peer(one, other)
-    explorer = make_explorer(one, other, start=False)
+    other, explorer = two_peers(make_node, make_explorer)
     nodes = explorer.config["nodes"]
     explorer.write_config(nodes=[nodes[0], {**nodes[1], "ipc_path": None}])
     explorer.start()
