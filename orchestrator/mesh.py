@@ -21,7 +21,7 @@ from orchestrator.plan import Node, Plan
 
 READY_HEIGHT = 2
 _POLL_SECONDS = 0.02
-_IPC_SECONDS = 60.0
+_ANSWER_SECONDS = 60.0
 _MESH_SECONDS = 60.0
 _DIAL_BACK_SECONDS = 1.0
 _CLIQUE_READY_SECONDS = 90.0
@@ -55,12 +55,21 @@ def _threads(engine: Engine, plan: Plan, node: Node) -> list[int]:
     return [int(service.arguments[service.arguments.index("--miner.threads") + 1])]
 
 
+def wait_for_rpc(engine: Engine, node: Node) -> Rpc:
+    """What the node publishes once it answers, which Geth opens last. Raises as `wait_for_ipc` does."""
+    return _answering(engine, node, lambda: HttpRpc(node.rpc_url))
+
+
 def wait_for_ipc(engine: Engine, node: Node) -> Rpc:
     """The node's own interface once it answers. Raises EnvironmentFault where the node ends."""
-    deadline = time.monotonic() + _IPC_SECONDS
+    return _answering(engine, node, lambda: engine.ipc(node))
+
+
+def _answering(engine: Engine, node: Node, dial: Callable[[], Rpc]) -> Rpc:
+    deadline = time.monotonic() + _ANSWER_SECONDS
     looked_at = time.monotonic()
     while True:
-        rpc = engine.ipc(node)
+        rpc = dial()
         try:
             rpc.request("net_version")
             return rpc
@@ -71,7 +80,7 @@ def wait_for_ipc(engine: Engine, node: Node) -> Rpc:
                 _check_alive(engine, node)
             if time.monotonic() > deadline:
                 raise EnvironmentFault(
-                    f"the node does not answer after {_IPC_SECONDS:.0f} s",
+                    f"the node does not answer after {_ANSWER_SECONDS:.0f} s",
                     where=node.name,
                     fix=f"`testbed logs {node.name}` shows what it said.",
                 ) from error

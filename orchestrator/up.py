@@ -20,7 +20,7 @@ from orchestrator.dag import ensure_dag
 from orchestrator.engine import Engine, Report, make_engine
 from orchestrator.existing import Testbed, testbed_of
 from orchestrator.files import initialise, write_explorer_config, write_genesis, write_keys
-from orchestrator.mesh import join, wait_for_ipc, wait_until_ready
+from orchestrator.mesh import join, wait_for_rpc, wait_until_ready
 from orchestrator.participants import keys_of
 from orchestrator.plan import Plan
 from orchestrator.progress import ReportStep
@@ -100,7 +100,7 @@ def _start(state: State, report: Report, show: ReportStep) -> Testbed:
 def _when_answering(engine: Engine, plan: Plan) -> None:
     """Transactions can be handed over as soon as the nodes listen, which is before they are connected."""
     for node in plan.nodes:
-        wait_for_ipc(engine, node).close()
+        wait_for_rpc(engine, node).close()
 
 
 def _wait_for_explorer(testbed: Testbed) -> None:

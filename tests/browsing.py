@@ -16,7 +16,7 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
     "has_touch": True,
 }
-_TALLEST, _COLOURS = 3_600, 48
+_TALLEST, _COLOURS = 3_600, 128
 # Loud words of the console that are no fault of a page.
 _QUIET = ("favicon",)
 

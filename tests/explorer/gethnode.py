@@ -25,6 +25,7 @@ from tests.nudge import Nudge
 CHAIN_ID = 40506
 FEES = Fees(20 * 10**9, 2 * 10**9)
 _PATIENCE_SECONDS = 60.0
+_END_SECONDS = 20.0
 
 
 def _key(name: str) -> bytes:
@@ -143,10 +144,16 @@ class GethNode:
         return True
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(60)
-            self.process = None
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Its miner may have locked up for good, as bench/longchain.py says; it does not end then.
+            self.process.kill()
+            self.process.wait()
+        self.process = None
 
     def ask(self, method: str, *params: Any) -> Any:
         with IpcRpc(self.ipc_path, timeout_seconds=20) as ipc:

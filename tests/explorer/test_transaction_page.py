@@ -132,11 +132,11 @@ def test_a_function_that_etsc_has_not_is_said_to_be_none(scene: Scene, explorer:
         (b"", "failed it reverted without a reason"),
         (
             bytes.fromhex("08c379a0") + encode(["string"], ["the shop is closed"]),
-            "failed Error the shop is closed reason the shop is closed",
+            "failed Error the shop is closed Block",
         ),
         (
             bytes.fromhex("4e487b71") + encode(["uint256"], [0x11]),
-            "failed Panic a check of the Solidity language failed with code 17 code 17",
+            "failed Panic a check of the Solidity language failed with code 17 Block",
         ),
         (b"\xde\xad\xbe\xef" + b"\1" * 5, "with data that is no known error: 0xdeadbeef0101010101"),
         # Cut in the middle: the selector of Error before what is no string.
