@@ -54,7 +54,7 @@ _LISTS = {
     "/forks": ["/forks"],
     "/block": ["/block/60", "/block/61"],
 }
-# So many addresses of each list, told apart by a word that means nothing, that no kept answer is asked again.
+# So many addresses of each list that no kept answer is asked again.
 _DISTINCT = 1_000
 
 
@@ -167,10 +167,7 @@ def _lists(place: Room, vegeta: Path, seconds: int) -> Comparison:
     }
     with _serving(place, _SHORT) as ports[_SHORT], _serving(place, _LONG) as ports[_LONG]:
         for page, paths in _LISTS.items():
-            asked = [
-                f"{path}{'&' if '?' in path else '?'}n={at}"
-                for at, path in zip(range(_DISTINCT), itertools.cycle(paths), strict=False)
-            ]
+            asked = _distinct(paths, _DISTINCT)
             for turn in range(_TURNS):
                 place.report(f"{_RATE} requests a second for {page} of both, {turn + 1} of {_TURNS}")
                 for size, port in ports.items():
@@ -334,13 +331,18 @@ class _Memory(threading.Thread):
         self.join()
 
 
+def _distinct(paths: Sequence[str], count: int) -> list[str]:
+    """So many addresses of these pages, told apart by a word that means nothing."""
+    cycle = zip(range(count), itertools.cycle(paths), strict=False)
+    return [f"{path}{'&' if '?' in path else '?'}n={at}" for at, path in cycle]
+
+
 def _anew_ms(port: int, paths: Sequence[str]) -> float:
     """The median of answers that nobody was given before, one after the other."""
     took = []
-    for at in range(_ANEW):
-        path = paths[at % len(paths)]
+    for path in _distinct(paths, _ANEW):
         begun = time.perf_counter()
-        _fetch(port, f"{path}{'&' if '?' in path else '?'}n={at}")
+        _fetch(port, path)
         took.append(1000 * (time.perf_counter() - begun))
     return statistics.median(took)
 

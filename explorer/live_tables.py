@@ -139,11 +139,8 @@ def _shares(site: Site) -> list[Cells]:
         tip, genesis = queries.tip(index), queries.genesis_hash(index)
         if tip is None:
             return []
-        reports = [
-            report
-            for report in researcher.reports(site.config.campaigns)
-            if (report.genesis_hash, report.contract) == (genesis, site.contract)
-        ]
+        found = researcher.reports(site.config.campaigns)
+        reports = [report for report in found if report.is_of(genesis, site.contract)]
         mined = mining.mining(index, 1, tip["number"], reports)
     return [
         (

@@ -99,6 +99,10 @@ class Report:
     def complete(self) -> int:
         return sum(row.complete for row in self.series)
 
+    def is_of(self, genesis_hash: bytes | None, contract: bytes | None) -> bool:
+        """Whether it was played with this contract on this chain."""
+        return (self.genesis_hash, self.contract) == (genesis_hash, contract)
+
     def equilibrium_in(self, slot: int) -> Equilibrium:
         """That of a slot of the chain which the campaign played."""
         return in_slot(self.equilibria, slot - self.first_slot + 1)

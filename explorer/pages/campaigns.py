@@ -80,7 +80,7 @@ def campaigns(request: Request) -> Response:
             Row(
                 report,
                 _beside(report),
-                report.genesis_hash == genesis and report.contract == site.contract,
+                report.is_of(genesis, site.contract),
                 _in_market(report),
             )
             for report in shown

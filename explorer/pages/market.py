@@ -84,7 +84,7 @@ def market(request: Request) -> Response:
     site = site_of(request)
     contract = site.contract
     if contract is None:
-        return site.missing("contract", "ETSC", "No ETSC is known yet: it is found once it is deployed.")
+        return _without_contract(site)
     with site.readers.reading() as index:
         window, most = _window(request, site, index, contract)
         if window is None:
@@ -104,12 +104,16 @@ def sheet(request: Request) -> Response:
     site = site_of(request)
     contract = site.contract
     if contract is None:
-        return site.missing("contract", "ETSC", "No ETSC is known yet: it is found once it is deployed.")
+        return _without_contract(site)
     with site.readers.reading() as index:
         window, _ = _window(request, site, index, contract)
     rows = [] if window is None else [row for slot in window.slots for row in _rows(site, window, slot)]
     name = "market" if window is None else f"market-{window.first}-{window.last}"
     return short_file(site, name, _COLUMNS, rows)
+
+
+def _without_contract(site: Site) -> Response:
+    return site.missing("contract", "ETSC", "No ETSC is known yet: it is found once it is deployed.")
 
 
 def _rows(site: Site, window: Window, slot: Slot) -> Iterator[Sequence[Cell]]:
@@ -119,7 +123,6 @@ def _rows(site: Site, window: Window, slot: Slot) -> Iterator[Sequence[Cell]]:
     intentions = [None] * len(people) if outcome is None else outcome.report.intentions_in(slot.number)
     for at, (prosumer, w) in enumerate(zip(people, intentions, strict=True)):
         bought = slot.bought.get(prosumer)
-        best = None if outcome is None else outcome.equilibrium
         yield (
             slot.number,
             slot.opened_at,
@@ -132,7 +135,7 @@ def _rows(site: Site, window: Window, slot: Slot) -> Iterator[Sequence[Cell]]:
                 Wh_to_kWh(slot.trades.received_Wh.get(prosumer, 0)),
                 None if outcome is None else outcome.prosumer_utilities[at],
             ),
-            *decimals(*(3 * (None,) if best is None else _of(best, at))),
+            *decimals(*((None,) * 3 if outcome is None else _of(outcome.equilibrium, at))),
             flag(None if outcome is None else outcome.complete),
             flag(None if outcome is None else outcome.settled),
         )
@@ -170,11 +173,8 @@ def _number(request: Request, key: str) -> int | None:
 def _reports_of(site: Site, index: Connection, contract: bytes) -> list[Report]:
     """Those of this contract on this chain."""
     genesis = queries.genesis_hash(index)
-    return [
-        report
-        for report in researcher.reports(site.config.campaigns)
-        if report.genesis_hash == genesis and report.contract == contract
-    ]
+    found = researcher.reports(site.config.campaigns)
+    return [report for report in found if report.is_of(genesis, contract)]
 
 
 def _shown(site: Site, index: Connection, window: Window) -> dict[str, Any]:
