@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 
 from chain.call import Call
 from chain.rpc import HttpRpc, IpcRpc, RpcUnreachable, block_number, nonce_of
-from chain.wallet import Fees, Wallet
+from chain.wallet import Fees, Signed, Wallet
 from genesis.block import genesis_block
 from genesis.keys import encrypted
 from orchestrator.dag import dag_directory
@@ -183,6 +183,15 @@ class GethNode:
 
             wait_until(mined, "transactions to be mined")
         return [transaction.hash for transaction in signed]
+
+    def hand_over(self, signer: Wallet, *calls: tuple[int, Call]) -> list[Signed]:
+        """Calls with how far their nonces are from the sender's next one; nothing is waited for."""
+        with HttpRpc(self.rpc_url) as rpc:
+            nonce = rpc.fetch(nonce_of(signer.address))
+            signed = [signer.sign(call, nonce + ahead, CHAIN_ID, FEES) for ahead, call in calls]
+            taken = rpc.batch([("eth_sendRawTransaction", [each.raw]) for each in signed])
+            assert all(isinstance(answer, str) for answer in taken), taken
+        return signed
 
     def send_at_once(self, *sent: tuple[Wallet, Sequence[Call]]) -> None:
         """Everybody's calls into as few blocks as hold them: nothing is sealed until all are there."""

@@ -11,12 +11,11 @@ from itertools import combinations
 import pytest
 
 from chain.call import Call
-from chain.rpc import HttpRpc, nonce_of
 from explorer.config import Link, Node
 from explorer.node_map import BOX_HEIGHT, BOX_WIDTH, node_map
 from explorer.state import NodeState, Peer
 from tests.explorer.conftest import ExplorerMaker, NodeMaker
-from tests.explorer.gethnode import CHAIN_ID, FEES, RICH, GethNode, genesis, peer, wait_until
+from tests.explorer.gethnode import RICH, GethNode, genesis, peer, wait_until
 from tests.explorer.html_tables import Table, tables_of
 from tests.explorer.running import Explorer
 
@@ -33,11 +32,7 @@ def map_told(explorer: Explorer) -> str:
 
 def send_raw(node: GethNode, sender_at: int, nonce_ahead: int) -> None:
     """A transfer that the node keeps in its pool."""
-    sender = RICH[sender_at]
-    with HttpRpc(node.rpc_url) as rpc:
-        nonce = rpc.fetch(nonce_of(sender.address)) + nonce_ahead
-        signed = sender.sign(Call(RICH[-1].address, b"", 1), nonce, CHAIN_ID, FEES)
-        rpc.request("eth_sendRawTransaction", signed.raw)
+    node.hand_over(RICH[sender_at], (nonce_ahead, Call(RICH[-1].address, b"", 1)))
 
 
 def test_links_heads_branches_and_pools_are_those_that_the_nodes_report(

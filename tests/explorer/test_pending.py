@@ -3,55 +3,33 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import pytest
 
 from chain.call import Call
-from chain.rpc import HttpRpc, nonce_of
-from chain.wallet import Signed, Wallet
 from tests.explorer.conftest import ExplorerMaker, NodeMaker
-from tests.explorer.gethnode import CHAIN_ID, FEES, RICH, GethNode, wait_until
+from tests.explorer.gethnode import RICH, wait_until
 from tests.explorer.test_pages import words
 from tests.explorer.trading_town import Town
 from tests.explorer.walking import hashes, rows
 
 
-@dataclass
-class Still:
-    """A market whose node seals nothing for now, so that what it is sent stays in its pool."""
-
-    town: Town
-
-    @property
-    def node(self) -> GethNode:
-        return self.town.node
-
-    def send(self, signer: Wallet, *calls: tuple[int, Call]) -> list[Signed]:
-        """Calls with how far their nonces are from the sender's next one."""
-        with HttpRpc(self.node.rpc_url) as rpc:
-            nonce = rpc.fetch(nonce_of(signer.address))
-            signed = [signer.sign(call, nonce + ahead, CHAIN_ID, FEES) for ahead, call in calls]
-            rpc.batch([("eth_sendRawTransaction", [each.raw]) for each in signed])
-        return signed
-
-
 @pytest.fixture
-def still(make_node: NodeMaker) -> Still:
+def still(make_node: NodeMaker) -> Town:
+    """A market whose node seals nothing for now, so that what it is sent stays in its pool."""
     town = Town.found(make_node())
     town.node.ask("miner_stop")
-    return Still(town)
+    return town
 
 
 def test_what_waits_is_shown_by_sender_and_nonce_with_what_it_calls_and_its_fee(
-    still: Still, make_explorer: ExplorerMaker
+    still: Town, make_explorer: ExplorerMaker
 ) -> None:
-    town = still.town
-    explorer = make_explorer(town.node, contract=town.etsc.address, accounts=town.accounts())
-    explorer.wait_for(town.node)
+    explorer = make_explorer(still.node, contract=still.etsc.address, accounts=still.accounts())
+    explorer.wait_for(still.node)
     assert "0 pending, 0 queued at node-1" in words(explorer.get("/pending").text)
-    offers = still.send(town.retailers[0], (1, town.etsc.retract()), (0, town.etsc.offer(5_000)))
-    waits = still.send(RICH[7], (3, Call(RICH[8].address, b"", 2 * 10**18)))
+    offers = still.node.hand_over(still.retailers[0], (1, still.etsc.retract()), (0, still.etsc.offer(5_000)))
+    waits = still.node.hand_over(RICH[7], (3, Call(RICH[8].address, b"", 2 * 10**18)))
     wait_until(
         lambda: "2 pending, 1 queued at node-1" in words(explorer.get("/pending").text), "the pool to be seen"
     )
@@ -67,19 +45,19 @@ def test_what_waits_is_shown_by_sender_and_nonce_with_what_it_calls_and_its_fee(
     assert re.fullmatch(r"0\.00\d+ ether", first[7])
     (queued,) = ([words(cell).strip() for cell in row] for row in rows(page, "Table of what is queued"))
     assert (queued[1], queued[3], queued[5]) == ("3", "transfer", "2 ether")
-    town.node.ask("miner_start")
+    still.node.ask("miner_start")
     wait_until(
         lambda: "0 pending, 1 queued" in words(explorer.get("/pending").text), "the pool to be seen again"
     )
 
 
 def test_of_many_the_first_200_are_shown_and_all_are_counted(
-    still: Still, make_explorer: ExplorerMaker
+    still: Town, make_explorer: ExplorerMaker
 ) -> None:
     explorer = make_explorer(still.node)
     explorer.wait_for(still.node)
     for signer in RICH[2:6]:
-        still.send(signer, *((ahead, Call(RICH[8].address, b"", 1)) for ahead in range(60)))
+        still.node.hand_over(signer, *((ahead, Call(RICH[8].address, b"", 1)) for ahead in range(60)))
     wait_until(lambda: "240 pending, 0 queued" in words(explorer.get("/pending").text), "the pool to be seen")
     page = explorer.get("/pending").text
     assert "These are the first 200 of 240." in words(page)

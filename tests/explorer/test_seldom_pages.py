@@ -16,9 +16,8 @@ from eth_abi.abi import encode
 from playwright.sync_api import Browser
 
 from chain.call import Call
-from chain.rpc import HttpRpc, nonce_of
 from tests.browsing import DESK, PHONE, Visit
-from tests.explorer.gethnode import CHAIN_ID, FEES, RICH, GethNode, genesis, wait_until
+from tests.explorer.gethnode import RICH, GethNode, genesis, wait_until
 from tests.explorer.running import Explorer, configuration
 from tests.explorer.test_pages import words
 from tests.explorer.test_transaction_page import deploy_echo
@@ -100,11 +99,7 @@ def _leave_two_blocks_behind(node: GethNode, explorer: Explorer) -> None:
 
 def _let_some_wait(node: GethNode) -> None:
     node.ask("miner_stop")
-    with HttpRpc(node.rpc_url) as rpc:
-        nonce = rpc.fetch(nonce_of(RICH[7].address))
-        for ahead in (0, 1, 5):
-            sent = RICH[7].sign(Call(RICH[8].address, b"", 10**18), nonce + ahead, CHAIN_ID, FEES)
-            rpc.request("eth_sendRawTransaction", sent.raw)
+    node.hand_over(RICH[7], *((ahead, Call(RICH[8].address, b"", 10**18)) for ahead in (0, 1, 5)))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
