@@ -16,7 +16,7 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from chain.call import Call
-from chain.rpc import HttpRpc, IpcRpc, RpcUnreachable, block_number, nonce_of
+from chain.rpc import HttpRpc, IpcRpc, Rpc, RpcUnreachable, block_number, nonce_of
 from chain.wallet import Fees, Signed, Wallet
 from genesis.block import genesis_block
 from genesis.keys import encrypted
@@ -175,11 +175,11 @@ class GethNode:
     def send(self, signer: Wallet, *calls: Call) -> list[str]:
         """Sends the calls in their order and waits until they are mined; the transactions' hashes."""
         with HttpRpc(self.rpc_url) as rpc:
-            nonce = rpc.fetch(nonce_of(signer.address))
+            nudge = Nudge(_NUDGER, CHAIN_ID, FEES)
+            nonce = _next_nonce(rpc, signer, nudge)
             signed = [signer.sign(call, nonce + at, CHAIN_ID, FEES) for at, call in enumerate(calls)]
             for transaction in signed:
                 rpc.request("eth_sendRawTransaction", transaction.raw)
-            nudge = Nudge(_NUDGER, CHAIN_ID, FEES)
 
             def mined() -> bool:
                 nudge.where_stuck(rpc)
@@ -220,6 +220,19 @@ class GethNode:
 
     def rewind(self, height: int) -> None:
         self.ask("debug_setHead", hex(height))
+
+
+def _next_nonce(rpc: Rpc, signer: Wallet, nudge: Nudge) -> int:
+    """Of one who has nothing pending, once the pool too is at the head: it hears of a rewind later, or not at
+    all where a block has come since."""
+    read = nonce_of(signer.address)
+
+    def agreed() -> bool:
+        nudge.where_stuck(rpc)
+        return rpc.fetch(read) == rpc.fetch(read, "pending")
+
+    wait_until(agreed, "the pool to be at the head")
+    return rpc.fetch(read)
 
 
 def peer(one: GethNode, other: GethNode) -> None:
