@@ -21,7 +21,7 @@ from errors import TestbedError
 from explorer.config import Node, Settings
 from explorer.index.database import Database, file_of
 from explorer.index.rows import Block
-from explorer.index.source import ChainMoved, Link, Source
+from explorer.index.source import ChainMoved, Header, Source
 from explorer.index.watches import Watches
 from explorer.state import State
 
@@ -162,7 +162,7 @@ class Indexer:
         )
         return database
 
-    def _advance(self, database: Database, source: Source, node: Node, head: Link) -> bool:
+    def _advance(self, database: Database, source: Source, node: Node, head: Header) -> bool:
         """Write the chain up to `head`; whether there is more because the node's chain went elsewhere."""
         tip = database.tip()
         ancestor, parent_hash = -1, None
@@ -190,11 +190,11 @@ class Indexer:
         return blocks[-1].block.hash != head.hash
 
     @staticmethod
-    def _common_ancestor(database: Database, source: Source, tip: int, head: Link) -> Link:
+    def _common_ancestor(database: Database, source: Source, tip: int, head: Header) -> Header:
         """The last canonical block of the index that is on the node's chain too."""
-        block = source.link_at(tip) if head.number > tip else head
+        block = source.header_at(tip) if head.number > tip else head
         while not database.is_canonical(block.hash):
-            block = source.link_of(block.parent_hash)
+            block = source.header_of(block.parent_hash)
         return block
 
     def _parts(

@@ -26,8 +26,8 @@ class ChainMoved(TestbedError):
     """The node's chain changed between two questions: nothing is wrong, ask again."""
 
 
-class Link(NamedTuple):
-    """What chains a block to its parent."""
+class Header(NamedTuple):
+    """Of a block, what chains it to its parent."""
 
     number: int
     hash: bytes
@@ -37,8 +37,8 @@ class Link(NamedTuple):
 class Chain(NamedTuple):
     """Which chain a node is of, and how far it is."""
 
-    head: Link
-    genesis: Link
+    head: Header
+    genesis: Header
     chain_id: int
     consensus: str
 
@@ -83,15 +83,15 @@ class Source:
             ]
         )
         try:
-            return Chain(_link(head), _link(genesis), from_quantity(chain_id), _consensus(head))
+            return Chain(_header(head), _header(genesis), from_quantity(chain_id), _consensus(head))
         except (KeyError, TypeError, ValueError) as error:
             raise Malformed(f"its head or chain ID came malformed ({error!r})", where=self.url) from error
 
-    def link_at(self, number: int) -> Link:
-        return _link(self._http.request("eth_getBlockByNumber", quantity(number), False))
+    def header_at(self, number: int) -> Header:
+        return _header(self._http.request("eth_getBlockByNumber", quantity(number), False))
 
-    def link_of(self, block_hash: bytes) -> Link:
-        return _link(self._http.request("eth_getBlockByHash", "0x" + block_hash.hex(), False))
+    def header_of(self, block_hash: bytes) -> Header:
+        return _header(self._http.request("eth_getBlockByHash", "0x" + block_hash.hex(), False))
 
     def blocks(self, numbers: range) -> list[Block]:
         """Raises ChainMoved, Malformed, RpcError, RpcUnreachable."""
@@ -185,9 +185,9 @@ def _consensus(head: Json) -> str:
     return "pow" if from_quantity(head["difficulty"]) else "none"
 
 
-def _link(answer: Any) -> Link:
+def _header(answer: Any) -> Header:
     block = _object(answer)
     try:
-        return Link(from_quantity(block["number"]), octets(block["hash"]), octets(block["parentHash"]))
+        return Header(from_quantity(block["number"]), octets(block["hash"]), octets(block["parentHash"]))
     except (KeyError, TypeError, ValueError) as error:
         raise Malformed(f"a header came malformed ({error!r})") from error

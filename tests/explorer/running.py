@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import http.client
+import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -28,6 +31,17 @@ class Page:
     status: int
     headers: dict[str, str]
     text: str
+
+    def csv_rows(self) -> list[dict[str, str]]:
+        """Of a file to keep, which must be CSV to the letter (RFC 4180)."""
+        assert self.status == 200, self.text
+        assert self.headers["content-type"] == "text/csv; charset=utf-8"
+        assert re.fullmatch(r'attachment; filename="[\w.-]+\.csv"', self.headers["content-disposition"])
+        assert self.text.endswith("\r\n")
+        assert "\n" not in self.text.replace("\r\n", "")
+        header, *rows = csv.reader(io.StringIO(self.text, newline=""), strict=True)
+        assert len(set(header)) == len(header)
+        return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 @dataclass

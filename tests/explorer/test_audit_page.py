@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import re
 import tempfile
 from collections.abc import Iterator
@@ -126,7 +124,7 @@ def test_the_same_figures_are_a_file(town: Town, honest: Explorer) -> None:
     block = town.node.height() - DEEP
     answer = honest.get(f"/audit.csv?block={block}")
     assert answer.headers["content-disposition"] == f'attachment; filename="tests-audit-{block}.csv"'
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = answer.csv_rows()
     counted = re.search(r"all agree (\d+) figures", audit(honest, block))
     assert counted is not None
     assert len(rows) == int(counted[1])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import html
 import http.client
-import io
 import itertools
 import re
 import socket
@@ -75,20 +73,8 @@ def explorer(market: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         explorer.kill()
 
 
-def download(explorer: Explorer, path: str) -> list[dict[str, str]]:
-    page = explorer.get(path)
-    assert page.status == 200, page.text
-    assert page.headers["content-type"] == "text/csv; charset=utf-8"
-    assert re.fullmatch(r'attachment; filename="[\w.-]+\.csv"', page.headers["content-disposition"])
-    assert page.text.endswith("\r\n")
-    assert "\n" not in page.text.replace("\r\n", "")
-    header, *rows = csv.reader(io.StringIO(page.text, newline=""), strict=True)
-    assert len(set(header)) == len(header)
-    return [dict(zip(header, row, strict=True)) for row in rows]
-
-
 def table(explorer: Explorer, name: str, query: str = "") -> list[dict[str, str]]:
-    return download(explorer, f"/export/{name}.csv{query}")
+    return explorer.get(f"/export/{name}.csv{query}").csv_rows()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -106,7 +92,7 @@ def test_names_that_are_formulas_are_text_beside_their_addresses(market: Town, e
     assert [row["node"] for row in table(explorer, "nodes")] == ["'" + FORMULAS[0]]
     named = {row["buyer_name"] for row in table(explorer, "trades")}
     assert {"'+1", "'-1", "'@a", HOSTILE} <= named
-    statement = download(explorer, f"/address/{market.retailers[0].address}/statement.csv")
+    statement = explorer.get(f"/address/{market.retailers[0].address}/statement.csv").csv_rows()
     assert {"'+1", "'-1", "'@a", "'=1+1"} <= {row["other_name"] for row in statement}
 
 
@@ -212,25 +198,25 @@ def test_a_statement_adds_up_to_what_the_contract_says(market: Town, explorer: E
         users = rpc.fetch_all([market.etsc.user(prosumer), market.etsc.user(retailer)])
         server = rpc.fetch(market.etsc.edge_server(EDGE_SERVER.address))
     for address, user in zip((prosumer, retailer), users, strict=True):
-        rows = download(explorer, f"/address/{address}/statement.csv")
+        rows = explorer.get(f"/address/{address}/statement.csv").csv_rows()
         for column, amount in (("elecoins", user.coins), ("kWh", user.power)):
             assert sum(Decimal(row[column]) for row in rows) * 1000 == amount
             assert Decimal(rows[-1][f"{column}_after"]) * 1000 == amount
         assert Decimal(rows[-1]["kWh_generated_after"]) * 1000 == user.generated
         assert rows == sorted(rows, key=lambda row: int(row["block"]))
-    kinds = [row["kind"] for row in download(explorer, f"/address/{prosumer.lower()}/statement.csv")]
+    kinds = [row["kind"] for row in explorer.get(f"/address/{prosumer.lower()}/statement.csv").csv_rows()]
     assert kinds == ["bought", "received"]
-    (bought, _) = download(explorer, f"/address/{prosumer}/statement.csv")
+    (bought, _) = explorer.get(f"/address/{prosumer}/statement.csv").csv_rows()
     assert Decimal(bought["ether"]) * 10**18 == -3_000 * SALE_WEI_PER_mE
     assert bought["other"] == EDGE_SERVER.address
     assert bought["slot"] == "1"
-    servers = download(explorer, f"/address/{EDGE_SERVER.address}/statement.csv")
+    servers = explorer.get(f"/address/{EDGE_SERVER.address}/statement.csv").csv_rows()
     assert Decimal(servers[-1]["ether_credit_after"]) * 10**18 == server.credit
     assert 600 * 1000 // Q_MILLI == 1_000  # what the others' trades in the market above were paid with
 
 
 def test_whoever_took_no_part_has_an_empty_statement(explorer: Explorer) -> None:
-    assert download(explorer, f"/address/{RICH[23].address}/statement.csv") == []
+    assert explorer.get(f"/address/{RICH[23].address}/statement.csv").csv_rows() == []
 
 
 @pytest.mark.parametrize(
@@ -262,7 +248,7 @@ def test_the_form_leads_to_the_file(explorer: Explorer) -> None:
         assert f'href="/export/{name}.csv"' in page
     sent_on = explorer.get("/export?table=blocks&from=3&to=").headers["location"]
     assert sent_on == "/export/blocks.csv?from=3"
-    assert download(explorer, sent_on)[0]["block"] == "3"
+    assert explorer.get(sent_on).csv_rows()[0]["block"] == "3"
 
 
 def test_every_list_links_to_its_file(market: Town, explorer: Explorer) -> None:

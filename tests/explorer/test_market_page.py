@@ -3,8 +3,6 @@ contract at the same block, or from its events."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterator
@@ -324,7 +322,7 @@ def test_nonsense_in_the_query_is_a_page(explorer: Explorer, query: str) -> None
 def test_campaigns_slots_and_blocks_beside_shares_are_files_too(
     market: PlayedMarket, explorer: Explorer, campaigns: Path
 ) -> None:
-    rows = csv_rows(explorer, "/export/campaign-slots.csv")
+    rows = explorer.get("/export/campaign-slots.csv").csv_rows()
     assert [(row["campaign"], row["slot"]) for row in rows] == [
         ("0002", "3"),
         ("0002", "4"),
@@ -338,7 +336,7 @@ def test_campaigns_slots_and_blocks_beside_shares_are_files_too(
         assert float(row["price_equilibrium"]) == best.price
         assert float(row["demand_equilibrium"]) == math.fsum(best.demands)
         assert float(row["prosumer_utility_equilibrium"]) == best.mean_prosumer_utility
-    own, other = csv_rows(explorer, "/export/shares.csv")
+    own, other = explorer.get("/export/shares.csv").csv_rows()
     assert (own["sealer"], own["blocks"]) == (SEALER.address, str(market.node.height()))
     assert float(own["share"]) == 1.0
     assert math.isclose(float(own["interval_high"]), 1.0)
@@ -347,14 +345,10 @@ def test_campaigns_slots_and_blocks_beside_shares_are_files_too(
     assert math.isclose(float(other["computing_share"]), 2 / 3)
 
 
-def csv_rows(explorer: Explorer, path: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(explorer.get(path).text)))
-
-
 def test_what_each_prosumer_had_of_each_slot_is_a_file_of_the_pages_window(
     explorer: Explorer, campaigns: Path
 ) -> None:
-    rows = csv_rows(explorer, "/market.csv")
+    rows = explorer.get("/market.csv").csv_rows()
     assert {row["slot"] for row in rows} == {"1", "2", "3", "4", "5"}
     best, told = solve(UNIFIED), load_report(campaigns / "0001" / "report.json")["slot_records"]
     for record in told:
@@ -373,13 +367,13 @@ def test_what_each_prosumer_had_of_each_slot_is_a_file_of_the_pages_window(
     (untold,) = {(row["campaign"], row["intention_w"], row["utility"]) for row in rows if row["slot"] == "5"}
     assert untold == ("", "", "")
     some = explorer.get("/market.csv?slots=2&to=4")
-    assert {row["slot"] for row in csv.DictReader(io.StringIO(some.text))} == {"3", "4"}
+    assert {row["slot"] for row in some.csv_rows()} == {"3", "4"}
     assert some.headers["content-disposition"] == 'attachment; filename="tests-market-3-4.csv"'
     assert 'href="/market.csv?slots=2&amp;to=4"' in explorer.get("/market?slots=2&to=4").text
 
 
 def test_utilities_in_the_file_are_those_of_the_page(explorer: Explorer) -> None:
-    rows = csv_rows(explorer, "/market.csv")
+    rows = explorer.get("/market.csv").csv_rows()
     table = table_of(explorer.get("/market").text, "Utility of each prosumer")
     for name in ("prosumer-1", "prosumer-2", "prosumer-3"):
         mine = [row["utility"] for row in rows if row["prosumer_name"] == name]
