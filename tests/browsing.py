@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
@@ -16,6 +16,7 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
     "has_touch": True,
 }
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _TALLEST, _COLOURS = 3_600, 128
 # Loud words of the console that are no fault of a page.
 _QUIET = ("favicon",)

@@ -31,24 +31,24 @@ _POW_TIMEOUT_SECONDS = _DAG_WAIT_SECONDS + 15 * 60
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "docker: needs Docker's daemon and Compose v2")
-    config.addinivalue_line("markers", "longest: begins first, or the others would wait for it at the end")
+    config.addinivalue_line("markers", "longest: begins first, or a worker would be left with it at the end")
     config.addinivalue_line("markers", "pow: needs the data sets of proof of work (2 GiB, minutes to make)")
 
 
 # First: pytest-xdist reads the groups in the same hook.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Proof of work goes last and one at a time: it waits for its data sets and takes every core."""
+    """A file's tests share chains and explorers, so they run on one worker unless grouped otherwise.
+
+    Proof of work goes one at a time, as it takes every core, and begins first, as it may have to wait.
+    """
     for item in items:
         if item.get_closest_marker("pow"):
             item.add_marker(pytest.mark.xdist_group("pow"))
             item.add_marker(pytest.mark.timeout(_POW_TIMEOUT_SECONDS))
-    items.sort(
-        key=lambda item: (
-            item.get_closest_marker("pow") is not None,
-            item.get_closest_marker("longest") is None,
-        )
-    )
+        elif item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("pow", "longest")))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -19,7 +19,7 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[1]
 _MINUTES = 60
 
-pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(40 * _MINUTES)]
+pytestmark = [pytest.mark.longest, pytest.mark.timeout(40 * _MINUTES)]
 
 
 def _succeed(command: list[str], *, seconds: float, **options: object) -> str:
@@ -73,7 +73,7 @@ def installed(wheel: Path) -> Iterator[Installed]:
     try:
         venv.create(folder / "venv", with_pip=True)
         python = folder / "venv" / "bin" / "python"
-        pip = [str(python), "-m", "pip", "install", "--quiet"]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile"]
         # The lock holds the build backend as well, which a wheel does not need but nobody is hurt by.
         lock = str(_ROOT / "requirements.lock")
         _succeed([*pip, "--require-hashes", "--requirement", lock], seconds=20 * _MINUTES)

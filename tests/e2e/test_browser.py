@@ -11,6 +11,7 @@ import os
 import re
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browsing import DESK, PHONE, Visit
+from tests.browsing import DESK, PHONE, SCHEMES, Visit
 from tests.e2e.conftest import SMALL
 from tests.e2e.running import Market, new_home, wait_until
 
@@ -89,42 +90,55 @@ def paths_of(market: Market) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.fixture(scope="module")
+def phone(browser: Browser, shown: Shown) -> Iterator[Visit]:
+    with closing(Visit(browser, shown.url, **PHONE)) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def with_and_without_scripts(browser: Browser, shown: Shown) -> Iterator[tuple[Visit, Visit]]:
+    with (
+        closing(Visit(browser, shown.url, viewport=DESK)) as scripted,
+        closing(Visit(browser, shown.url, viewport=DESK, java_script_enabled=False)) as plain,
+    ):
+        yield scripted, plain
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_readable_for_everybody_and_complete_by_itself(
-    browser: Browser, shown: Shown, pictures: Path, name: str, scheme: Any
+    browser: Browser, shown: Shown, pictures: Path, name: str
 ) -> None:
-    visit = Visit(browser, shown.url, viewport=DESK, color_scheme=scheme)
-    visit.page.goto(shown.paths[name], wait_until="load")
-    weight = visit.weight()
-    assert visit.faults() == []
-    assert [url for url in visit.asked if not url.startswith(shown.url)] == []
-    if name != "missing":  # the browser itself complains of a 404
-        assert visit.complaints == []
-    assert 0 < weight <= FIRST_PAINT_BYTES
-    visit.take_picture(pictures / f"{name}-{scheme}.png")
-    visit.close()
+    with closing(Visit(browser, shown.url, viewport=DESK)) as visit:
+        visit.page.goto(shown.paths[name], wait_until="load")
+        weight = visit.weight()
+        for scheme in SCHEMES:
+            visit.page.emulate_media(color_scheme=scheme)
+            assert visit.faults() == [], scheme
+            visit.take_picture(pictures / f"{name}-{scheme}.png")
+        assert [url for url in visit.asked if not url.startswith(shown.url)] == []
+        if name != "missing":  # the browser itself complains of a 404
+            assert visit.complaints == []
+        assert 0 < weight <= FIRST_PAINT_BYTES
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_fits_a_phone(browser: Browser, shown: Shown, pictures: Path, name: str) -> None:
-    visit = Visit(browser, shown.url, **PHONE)
-    visit.page.goto(shown.paths[name], wait_until="load")
-    assert visit.too_wide() <= 0
+def test_a_page_fits_a_phone(shown: Shown, phone: Visit, pictures: Path, name: str) -> None:
+    phone.page.goto(shown.paths[name], wait_until="load")
+    assert phone.too_wide() <= 0
     if name in ("overview", "market"):
-        visit.take_picture(pictures / f"{name}-phone.png")
-    visit.close()
+        phone.take_picture(pictures / f"{name}-phone.png")
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_says_the_same_without_scripts(browser: Browser, shown: Shown, name: str) -> None:
+def test_a_page_says_the_same_without_scripts(
+    shown: Shown, with_and_without_scripts: tuple[Visit, Visit], name: str
+) -> None:
     texts = []
-    for scripts in (True, False):
-        visit = Visit(browser, shown.url, viewport=DESK, java_script_enabled=scripts)
+    for visit in with_and_without_scripts:
         visit.page.goto(shown.paths[name], wait_until="load")
         found = visit.page.locator("main h1, main h2, main th").all_inner_texts()
         texts.append({re.sub("[0-9][0-9,]*", "N", text) for text in found})  # the chain goes on meanwhile
-        visit.close()
     assert texts[0] == texts[1]
     assert texts[0]
 

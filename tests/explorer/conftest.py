@@ -71,14 +71,6 @@ def make_explorer(tmp_path: Path) -> Iterator[ExplorerMaker]:
             explorer.kill()
 
 
-@pytest.fixture
-def explorer(town: Town, make_explorer: ExplorerMaker) -> Explorer:
-    """An explorer of the town, at its head."""
-    explorer = make_explorer(town.node, contract=town.etsc.address, accounts=town.accounts())
-    explorer.wait_for(town.node)
-    return explorer
-
-
 @pytest.fixture(scope="module")
 def served(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
     """One explorer of the town for all of a module."""
@@ -93,7 +85,15 @@ def served(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exp
 
 
 @pytest.fixture
-def api(town: Town, served: Explorer) -> Explorer:
-    """That explorer, at the town's head."""
+def explorer(town: Town, served: Explorer) -> Explorer:
+    """That explorer, at the town's head: whoever stops or changes it takes `own_explorer`."""
     served.wait_for(town.node)
     return served
+
+
+@pytest.fixture
+def own_explorer(town: Town, make_explorer: ExplorerMaker) -> Explorer:
+    """An explorer of the town for one test, at its head."""
+    explorer = make_explorer(town.node, contract=town.etsc.address, accounts=town.accounts())
+    explorer.wait_for(town.node)
+    return explorer

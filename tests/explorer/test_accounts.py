@@ -58,8 +58,8 @@ def test_the_pages_hold_each_account_once_by_its_number_of_transactions(
     assert words(last[3]).strip() == "0.001 ether"
 
 
-def test_an_account_stands_with_role_ether_elecoins_and_electricity(town: Town, api: Explorer) -> None:
-    by_address = {_address(row): row for row in rows(api.get("/accounts").text, "Accounts")}
+def test_an_account_stands_with_role_ether_elecoins_and_electricity(town: Town, explorer: Explorer) -> None:
+    by_address = {_address(row): row for row in rows(explorer.get("/accounts").text, "Accounts")}
     with HttpRpc(town.node.rpc_url) as rpc:
         for retailer in town.retailers:
             user = rpc.fetch(town.etsc.user(retailer.address))
@@ -73,11 +73,11 @@ def test_an_account_stands_with_role_ether_elecoins_and_electricity(town: Town, 
     assert words(by_address[town.etsc.address][4]).strip() == "–"  # the contract is in nobody's books
 
 
-def test_a_place_that_is_none_shows_the_first(api: Explorer) -> None:
-    first = api.get("/accounts").text
+def test_a_place_that_is_none_shows_the_first(explorer: Explorer) -> None:
+    first = explorer.get("/accounts").text
     for nonsense in ("x", "5", "5.0x12", "9" * 30 + ".0x" + "00" * 20, "-1.0x" + "00" * 20, "%00"):
-        assert api.get("/accounts?before=" + nonsense).text == first
-    assert "None with fewer transactions." in words(api.get("/accounts?before=0.0x" + "00" * 20).text)
+        assert explorer.get("/accounts?before=" + nonsense).text == first
+    assert "None with fewer transactions." in words(explorer.get("/accounts?before=0.0x" + "00" * 20).text)
 
 
 def test_without_a_node_the_list_stands_and_says_why_balances_are_missing(

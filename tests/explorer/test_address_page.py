@@ -29,10 +29,10 @@ def _held(town: Town, account: str) -> Held:
     return Held(f"{user.coins / 1000:,.3f}", f"{user.power / 1000:,.3f}")
 
 
-def test_it_says_role_balances_and_how_many_transactions(town: Town, api: Explorer) -> None:
+def test_it_says_role_balances_and_how_many_transactions(town: Town, explorer: Explorer) -> None:
     prosumer = town.prosumers[2].address
-    text = words(api.get("/address/" + prosumer).text)
-    sent = api.rows(
+    text = words(explorer.get("/address/" + prosumer).text)
+    sent = explorer.rows(
         "SELECT count(*) FROM transactions t JOIN blocks b ON b.id = t.id >> 20 "
         "WHERE b.canonical AND ?1 IN (sender, recipient)",
         bytes.fromhex(prosumer[2:]),
@@ -41,20 +41,22 @@ def test_it_says_role_balances_and_how_many_transactions(town: Town, api: Explor
     assert f"Transactions {sent} of which it sent {sent}" in text
     assert re.search(r"In ETSC user since block [1-9]", text)
     assert "Electricity held" in text
-    sealer = words(api.get("/address/" + SEALER.address).text)
+    sealer = words(explorer.get("/address/" + SEALER.address).text)
     assert f"Blocks sealed {town.node.height():,}" in sealer
-    assert "In ETSC edge-server since block 1" in words(api.get("/address/" + EDGE_SERVER.address).text)
-    assert "In ETSC meter since block" in words(api.get("/address/" + meter_of(0).address).text)
+    assert "In ETSC edge-server since block 1" in words(explorer.get("/address/" + EDGE_SERVER.address).text)
+    assert "In ETSC meter since block" in words(explorer.get("/address/" + meter_of(0).address).text)
 
 
 @pytest.mark.parametrize("who", ["prosumer", "retailer", "edge-server"])
-def test_its_entries_end_where_the_contract_says_that_it_stands(town: Town, api: Explorer, who: str) -> None:
+def test_its_entries_end_where_the_contract_says_that_it_stands(
+    town: Town, explorer: Explorer, who: str
+) -> None:
     account = {
         "prosumer": town.prosumers[1].address,
         "retailer": town.retailers[0].address,
         "edge-server": EDGE_SERVER.address,
     }[who]
-    entries = rows(api.get("/address/" + account).text, "Table of what it did in the market")
+    entries = rows(explorer.get("/address/" + account).text, "Table of what it did in the market")
     assert len(entries) > 3
     if who == "edge-server":
         with HttpRpc(town.node.rpc_url) as rpc:
@@ -65,9 +67,9 @@ def test_its_entries_end_where_the_contract_says_that_it_stands(town: Town, api:
         assert entries[0][-2:] == [held.coins, held.power]
 
 
-def test_entries_are_told_in_words_with_who_was_on_the_other_side(town: Town, api: Explorer) -> None:
+def test_entries_are_told_in_words_with_who_was_on_the_other_side(town: Town, explorer: Explorer) -> None:
     def told(account: str) -> str:
-        return re.sub(r" 0x\w+(…\w+)?", "", words(api.get("/address/" + account).text))
+        return re.sub(r" 0x\w+(…\w+)?", "", words(explorer.get("/address/" + account).text))
 
     prosumer = told(town.prosumers[2].address)
     assert "bought 7.001 elecoins from edge-server-1 for 190.32163 ether" in prosumer
@@ -102,14 +104,14 @@ def test_the_pages_of_its_entries_hold_each_once(make_node: NodeMaker, make_expl
     assert "data-follow" not in walked[1]
 
 
-def test_a_contract_names_the_transaction_that_created_it(town: Town, api: Explorer) -> None:
-    created = api.rows("SELECT hash FROM transactions WHERE created IS NOT NULL")[0]["hash"].hex()
-    page = api.get("/address/" + town.etsc.address).text
+def test_a_contract_names_the_transaction_that_created_it(town: Town, explorer: Explorer) -> None:
+    created = explorer.rows("SELECT hash FROM transactions WHERE created IS NOT NULL")[0]["hash"].hex()
+    page = explorer.get("/address/" + town.etsc.address).text
     assert f'href="/tx/0x{created}"' in page
     assert re.search(r"Created by administrator 0x\w+…\w+ in 0x\w+…\w+ , block 1", words(page))
     code = town.node.ask("eth_getCode", town.etsc.address, "latest")
     assert f"Code {len(code) // 2 - 1:,} bytes" in words(page)
-    assert "Code" not in words(api.get("/address/" + ADMINISTRATOR.address).text)
+    assert "Code" not in words(explorer.get("/address/" + ADMINISTRATOR.address).text)
 
 
 def test_who_is_not_configured_bears_the_name_that_etsc_knows(
@@ -134,30 +136,30 @@ def test_without_a_node_it_still_says_what_the_events_tell(town: Town, make_expl
     assert f"Electricity held {float(held.power.replace(',', '')):,.10g} kWh" in text
 
 
-def test_an_address_with_a_wrong_checksum_is_told_so(town: Town, api: Explorer) -> None:
+def test_an_address_with_a_wrong_checksum_is_told_so(town: Town, explorer: Explorer) -> None:
     right = town.prosumers[0].address
     at = next(at for at, letter in enumerate(right) if at > 1 and letter.isalpha())
     wrong = right[:at] + right[at].swapcase() + right[at + 1 :]
     for path in ("/address/", "/token/", "/search?q="):
-        answer = api.get(path + wrong)
+        answer = explorer.get(path + wrong)
         assert answer.status == 400
         assert wrong in words(answer.text)
         assert "checksum (EIP-55)" in words(answer.text)
     for written in (right, right.lower(), "0x" + right[2:].upper()):
-        assert api.get("/address/" + written).status == 200
+        assert explorer.get("/address/" + written).status == 200
 
 
-def test_a_token_is_the_contract_or_else_an_address(town: Town, api: Explorer) -> None:
+def test_a_token_is_the_contract_or_else_an_address(town: Town, explorer: Explorer) -> None:
     etsc, other = town.etsc.address, RICH[3].address
-    assert api.get("/token/" + etsc).headers["location"] == "/etsc"
-    assert api.get("/token/" + other.lower()).headers["location"] == "/address/" + other
-    assert api.get("/token/hello").status == 404
+    assert explorer.get("/token/" + etsc).headers["location"] == "/etsc"
+    assert explorer.get("/token/" + other.lower()).headers["location"] == "/address/" + other
+    assert explorer.get("/token/hello").status == 404
 
 
-def test_every_link_to_an_address_is_checksummed(town: Town, api: Explorer) -> None:
+def test_every_link_to_an_address_is_checksummed(town: Town, explorer: Explorer) -> None:
     paths = ["/", "/blocks", "/txs", "/accounts", "/forks", "/pending", "/search?q=prosumer", "/block/3"]
     paths += ["/address/" + town.etsc.address, "/address/" + town.prosumers[0].address]
     for path in paths:
-        linked = re.findall(r'href="/address/(0x\w{40})', api.get(path).text)
+        linked = re.findall(r'href="/address/(0x\w{40})', explorer.get(path).text)
         assert linked or path == "/pending"
         assert all(address == checksummed(bytes.fromhex(address[2:])) for address in linked)

@@ -19,13 +19,13 @@ _UNCLES = {"0x" + "a1" * 32: 3, "0x" + "a2" * 32: 2}  # by hash: height; both in
 
 
 def test_the_newest_block_is_not_yet_deep_enough_and_one_below_three_others_is(
-    town: Town, api: Explorer
+    town: Town, explorer: Explorer
 ) -> None:
     head = town.node.height()
-    newest = words(api.get(f"/block/{head}").text)
+    newest = words(explorer.get(f"/block/{head}").text)
     assert "Confirmations 1 not yet deep enough 0 of the 3 blocks on top of it that campaigns" in newest
-    assert "Confirmations 3 not yet deep enough 2 of the 3" in words(api.get(f"/block/{head - 2}").text)
-    assert "Confirmations 4 deep enough" in words(api.get(f"/block/{head - 3}").text)
+    assert "Confirmations 3 not yet deep enough 2 of the 3" in words(explorer.get(f"/block/{head - 2}").text)
+    assert "Confirmations 4 deep enough" in words(explorer.get(f"/block/{head - 3}").text)
 
 
 def test_with_proof_of_work_six_blocks_are_needed(town: Town, make_explorer: ExplorerMaker) -> None:

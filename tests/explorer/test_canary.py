@@ -97,16 +97,16 @@ class Visitor:
 
 
 @pytest.fixture
-def visit(api: Explorer, canary: Canary) -> Iterator[Visitor]:
-    with closing(Visitor(api, canary)) as visitor:
+def visit(explorer: Explorer, canary: Canary) -> Iterator[Visitor]:
+    with closing(Visitor(explorer, canary)) as visitor:
         yield visitor
 
 
 def test_no_address_of_a_page_makes_the_explorer_dial(
-    api: Explorer, town: Town, canary: Canary, visit: Visitor
+    explorer: Explorer, town: Town, canary: Canary, visit: Visitor
 ) -> None:
     good = {"block": "1", "tx": "0x" + "ab" * 32, "address": town.etsc.address, "name": "live.js"}
-    for route in routes(api):
+    for route in routes(explorer):
         path = route.path.format(**good, table="blocks")
         for spelling in map(_quoted, canary.spellings):
             if "{" in route.path:
@@ -122,9 +122,9 @@ def test_no_address_of_a_page_makes_the_explorer_dial(
 
 
 def test_no_parameter_of_an_api_makes_the_explorer_dial(
-    api: Explorer, town: Town, canary: Canary, visit: Visitor
+    explorer: Explorer, town: Town, canary: Canary, visit: Visitor
 ) -> None:
-    links = [part.partition('"')[0] for part in api.get("/docs").text.split('href="/api?')[1:]]
+    links = [part.partition('"')[0] for part in explorer.get("/docs").text.split('href="/api?')[1:]]
     for at, link in enumerate(links):
         good = dict(parse_qsl(link.replace("&amp;", "&")))
         spelling = canary.spellings[at % len(canary.spellings)]
@@ -132,7 +132,7 @@ def test_no_parameter_of_an_api_makes_the_explorer_dial(
             form = urlencode({**good, name: spelling})
             visit("/api?" + form)
             visit("/api", form, **{"Content-Type": "application/x-www-form-urlencoded"})
-    paths: dict[str, Any] = json.loads(api.get("/rest/openapi.json").text)["paths"]
+    paths: dict[str, Any] = json.loads(explorer.get("/rest/openapi.json").text)["paths"]
     good_parts = {"number": "1", "block": "1", "hash": "0x" + "ab" * 32, "address": town.etsc.address}
     for path, operations in paths.items():
         parameters = operations["get"].get("parameters", [])
@@ -151,7 +151,7 @@ def test_no_parameter_of_an_api_makes_the_explorer_dial(
     assert canary.visits() == 0
 
 
-def test_no_header_makes_the_explorer_dial(api: Explorer, canary: Canary, visit: Visitor) -> None:
+def test_no_header_makes_the_explorer_dial(explorer: Explorer, canary: Canary, visit: Visitor) -> None:
     # The second is one that is answered with a redirect to the path without its end.
     for path in ("/", "/blocks/", "/search?q=1", "/api?module=proxy&action=eth_blockNumber", "/rest/blocks"):
         for name in _HEADERS:
@@ -168,9 +168,9 @@ def test_no_header_makes_the_explorer_dial(api: Explorer, canary: Canary, visit:
         "GET /%2f{} HTTP/1.1",
     ],
 )
-def test_no_request_line_makes_the_explorer_a_proxy(api: Explorer, canary: Canary, line: str) -> None:
+def test_no_request_line_makes_the_explorer_a_proxy(explorer: Explorer, canary: Canary, line: str) -> None:
     head = f"{line.format(canary.place)}\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", api.config["port"]), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", explorer.config["port"]), timeout=20) as connection:
         connection.sendall(head.encode())
         answer = connection.makefile("rb").read().decode()
     status = answer.partition("\r\n")[0]

@@ -52,14 +52,14 @@ class Client:
 
 
 @pytest.fixture
-def client(api: Explorer) -> Client:
-    return Client(api)
+def client(explorer: Explorer) -> Client:
+    return Client(explorer)
 
 
 @pytest.fixture
-def old_client(api: Explorer, monkeypatch: pytest.MonkeyPatch) -> Any:
+def old_client(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> Any:
     """etherscan-python, which knows of no other address than Etherscan's own."""
-    monkeypatch.setattr(FieldsEnum, "PREFIX", f"http://127.0.0.1:{api.config['port']}/api?")
+    monkeypatch.setattr(FieldsEnum, "PREFIX", f"http://127.0.0.1:{explorer.config['port']}/api?")
     return OldClient("none is needed")
 
 
@@ -127,7 +127,7 @@ def test_pages_of_a_list_have_each_transaction_once_in_either_order(town: Town, 
     assert paged("desc") == hashes[::-1]
 
 
-def test_a_range_of_blocks_limits_the_transactions(town: Town, api: Explorer) -> None:
+def test_a_range_of_blocks_limits_the_transactions(town: Town, explorer: Explorer) -> None:
     within = [
         tx["hash"]
         for tx, _, _ in transactions_on_chain(town, town.etsc.address)
@@ -135,29 +135,34 @@ def test_a_range_of_blocks_limits_the_transactions(town: Town, api: Explorer) ->
     ]
     for last in ("6", "06"):
         listed = ask(
-            api, module="account", action="txlist", address=town.etsc.address, startblock="3", endblock=last
+            explorer,
+            module="account",
+            action="txlist",
+            address=town.etsc.address,
+            startblock="3",
+            endblock=last,
         )
         assert [row["hash"] for row in listed["result"]] == within
 
 
-def test_internal_transactions_are_read_from_a_trace(town: Town, api: Explorer) -> None:
+def test_internal_transactions_are_read_from_a_trace(town: Town, explorer: Explorer) -> None:
     wei = 12_345
     created = bytes.fromhex(_FORWARDING.format(_FAR[2:]))
     tx_hash = town.node.send(_SENDER, Call(None, created, wei, 200_000))[0]
-    api.wait_for(town.node)
-    row = ask(api, module="account", action="txlistinternal", txhash=tx_hash)["result"][0]
+    explorer.wait_for(town.node)
+    row = ask(explorer, module="account", action="txlistinternal", txhash=tx_hash)["result"][0]
     contract = town.node.ask("eth_getTransactionReceipt", tx_hash)["contractAddress"]
     assert (row["from"], row["to"], row["value"], row["type"]) == (contract, _FAR.lower(), str(wei), "call")
     assert (row["isError"], row["contractAddress"]) == ("0", "")
     plain = town.node.send(_SENDER, Call(RICH[-1].address, b"", 1))[0]
-    api.wait_for(town.node)
+    explorer.wait_for(town.node)
     nothing = {"status": "0", "message": "No transactions found", "result": []}
-    assert ask(api, module="account", action="txlistinternal", txhash=plain) == nothing
+    assert ask(explorer, module="account", action="txlistinternal", txhash=plain) == nothing
 
 
-def test_there_are_no_tokens_and_the_lists_of_them_are_empty(api: Explorer, town: Town) -> None:
+def test_there_are_no_tokens_and_the_lists_of_them_are_empty(explorer: Explorer, town: Town) -> None:
     for action in ("tokentx", "tokennfttx", "token1155tx"):
-        answer = ask(api, module="account", action=action, address=town.etsc.address)
+        answer = ask(explorer, module="account", action=action, address=town.etsc.address)
         assert answer == {"status": "0", "message": "No transactions found", "result": []}
 
 
@@ -195,7 +200,7 @@ def test_with_proof_of_work_two_ether_are_made_and_uncles_paid_less_the_later_th
     ]
 
 
-def test_blocks_are_found_by_time_and_counted_down_to(town: Town, client: Client, api: Explorer) -> None:
+def test_blocks_are_found_by_time_and_counted_down_to(town: Town, client: Client, explorer: Explorer) -> None:
     times = [
         int(town.node.ask("eth_getBlockByNumber", hex(number), False)["timestamp"], 16)
         for number in range(town.node.height() + 1)
@@ -203,7 +208,7 @@ def test_blocks_are_found_by_time_and_counted_down_to(town: Town, client: Client
 
     def found(timestamp: int, closest: str) -> str:
         return str(
-            ask(api, module="block", action="getblocknobytime", timestamp=timestamp, closest=closest)[
+            ask(explorer, module="block", action="getblocknobytime", timestamp=timestamp, closest=closest)[
                 "result"
             ]
         )
@@ -217,7 +222,7 @@ def test_blocks_are_found_by_time_and_counted_down_to(town: Town, client: Client
     assert found(times[-1] + 1, "after") == "Error! No closest block found"
     countdown = client(lambda to: to.blocks.countdown(blockno=len(times) + 9))
     assert (countdown["CurrentBlock"], countdown["RemainingBlock"]) == (len(times) - 1, 10)
-    passed = ask(api, module="block", action="getblockcountdown", blockno=1)
+    passed = ask(explorer, module="block", action="getblockcountdown", blockno=1)
     assert passed["result"] == "Error! Block number already pass"
 
 
@@ -238,27 +243,27 @@ def test_the_contract_is_given_with_abi_sources_and_who_created_it(town: Town, c
     assert carried == deployment["input"][2:]
 
 
-def test_no_other_contract_is_called_verified(api: Explorer, town: Town) -> None:
+def test_no_other_contract_is_called_verified(explorer: Explorer, town: Town) -> None:
     tx_hash = town.node.send(_SENDER, Call(None, bytes.fromhex("00"), 0, 100_000))[0]
     other = town.node.ask("eth_getTransactionReceipt", tx_hash)["contractAddress"]
-    api.wait_for(town.node)
+    explorer.wait_for(town.node)
     for address in (other, _SENDER.address):
-        abi = ask(api, module="contract", action="getabi", address=address)
+        abi = ask(explorer, module="contract", action="getabi", address=address)
         unverified = "Contract source code not verified"
         assert abi == {"status": "0", "message": "NOTOK", "result": unverified}
-        (source,) = ask(api, module="contract", action="getsourcecode", address=address)["result"]
+        (source,) = ask(explorer, module="contract", action="getsourcecode", address=address)["result"]
         assert (source["SourceCode"], source["ABI"]) == ("", unverified)
-    created = ask(api, module="contract", action="getcontractcreation", contractaddresses=other)
+    created = ask(explorer, module="contract", action="getcontractcreation", contractaddresses=other)
     assert created["result"][0]["txHash"] == tx_hash
-    none = ask(api, module="contract", action="getcontractcreation", contractaddresses=_SENDER.address)
+    none = ask(explorer, module="contract", action="getcontractcreation", contractaddresses=_SENDER.address)
     assert none == {"status": "0", "message": "No data found", "result": []}
 
 
 def test_a_failed_transaction_is_told_with_the_reason_of_its_trace(
-    town: Town, client: Client, api: Explorer
+    town: Town, client: Client, explorer: Explorer
 ) -> None:
     failed = town.fail()
-    api.wait_for(town.node)
+    explorer.wait_for(town.node)
     status = client(lambda to: to.transactions.execution_status(txhash=failed))
     assert status["isError"] == "1"
     assert status["errDescription"].startswith("InsufficientOffer: the retailer 0x")
@@ -268,7 +273,7 @@ def test_a_failed_transaction_is_told_with_the_reason_of_its_trace(
     assert client(lambda to: to.transactions.execution_status(txhash=unknown))["isError"] == "0"
 
 
-def test_logs_are_those_the_node_finds(town: Town, client: Client, api: Explorer) -> None:
+def test_logs_are_those_the_node_finds(town: Town, client: Client, explorer: Explorer) -> None:
     address = town.etsc.address
 
     def on_chain(*topics: Any, first: int = 0) -> list[dict[str, Any]]:
@@ -277,7 +282,7 @@ def test_logs_are_those_the_node_finds(town: Town, client: Client, api: Explorer
         return found
 
     assert len(client(lambda to: to.logs.by_address(address=address, from_block=2))) == len(on_chain(first=2))
-    listed = ask(api, module="logs", action="getLogs", address=address, fromBlock=2)["result"]
+    listed = ask(explorer, module="logs", action="getLogs", address=address, fromBlock=2)["result"]
     for row, log in zip(listed, on_chain(first=2), strict=True):
         block = town.node.ask("eth_getBlockByNumber", log["blockNumber"], False)
         receipt = town.node.ask("eth_getTransactionReceipt", log["transactionHash"])
@@ -297,7 +302,7 @@ def test_logs_are_those_the_node_finds(town: Town, client: Client, api: Explorer
     hashes = {log["transactionHash"] for log in on_chain(bought, slot) + on_chain(bought, None, buyer)}
     assert {row["transactionHash"] for row in either} == hashes
     assert len(either) == len(hashes) > len(by_both)
-    none = ask(api, module="logs", action="getLogs", address=_FAR)
+    none = ask(explorer, module="logs", action="getLogs", address=_FAR)
     assert none == {"status": "0", "message": "No records found", "result": []}
 
 
@@ -309,7 +314,7 @@ def test_pages_of_logs_have_each_once(town: Town, client: Client) -> None:
 
 
 def test_what_is_not_known_of_the_whole_chain_is_refused_with_the_reason(
-    town: Town, client: Client, api: Explorer
+    town: Town, client: Client, explorer: Explorer
 ) -> None:
     size = client(lambda to: to.stats.chain_size())[0]
     on_chain = [
@@ -319,12 +324,12 @@ def test_what_is_not_known_of_the_whole_chain_is_refused_with_the_reason(
     assert (size["blockNumber"], size["chainSize"]) == (len(on_chain) - 1, sum(on_chain))
     assert client(lambda to: to.stats.node_count())["TotalNodeCount"] == 1
     for action, why in (("ethsupply", "genesis block"), ("ethprice", "no price"), ("tokensupply", "ETSC")):
-        answer = ask(api, module="stats", action=action)
+        answer = ask(explorer, module="stats", action=action)
         assert (answer["status"], answer["message"]) == ("0", "NOTOK")
         assert why in answer["result"]
 
 
-def test_the_proxy_gives_the_nodes_own_answers(town: Town, api: Explorer) -> None:
+def test_the_proxy_gives_the_nodes_own_answers(town: Town, explorer: Explorer) -> None:
     account, contract = town.prosumers[1].address, town.etsc.address
     tx_hash = town.node.ask("eth_getBlockByNumber", "0x1", False)["transactions"][0]
     read = {"to": contract, "data": "0x" + ARTIFACT.encode_call("totalElecoins").hex()}
@@ -344,7 +349,7 @@ def test_the_proxy_gives_the_nodes_own_answers(town: Town, api: Explorer) -> Non
         ("eth_call", {**read, "tag": "latest"}, [read, "latest"]),
         ("eth_estimateGas", payment, [payment]),
     ):
-        answer = ask(api, module="proxy", action=method, **parameters)
+        answer = ask(explorer, module="proxy", action=method, **parameters)
         assert answer == {"jsonrpc": "2.0", "id": 1, "result": town.node.ask(method, *params)}, method
 
 
@@ -379,17 +384,17 @@ def test_the_older_client_reads_accounts_blocks_and_contracts(town: Town, old_cl
 
 
 def test_a_signed_transaction_is_sent_by_a_form_and_never_from_a_kept_answer(
-    town: Town, api: Explorer
+    town: Town, explorer: Explorer
 ) -> None:
     with HttpRpc(town.node.rpc_url) as rpc:
         chain_id = int(rpc.request("eth_chainId"), 16)
         nonce = int(rpc.request("eth_getTransactionCount", _SENDER.address, "pending"), 16)
     signed = _SENDER.sign(Call(_FAR, b"", 7), nonce, chain_id, FEES)
     form = {"module": "proxy", "action": "eth_sendRawTransaction", "hex": signed.raw}
-    assert post(api, urlencode(form))["result"] == signed.hash
+    assert post(explorer, urlencode(form))["result"] == signed.hash
     for _ in range(2):
-        again = ask(api, **form)["error"]["message"]
+        again = ask(explorer, **form)["error"]["message"]
         assert "already known" in again or "nonce too low" in again
     wait_until(lambda: town.node.ask("eth_getTransactionReceipt", signed.hash) is not None, "it to be mined")
-    page = api.get("/api?" + urlencode({"module": "proxy", "action": "eth_blockNumber"}))
+    page = explorer.get("/api?" + urlencode({"module": "proxy", "action": "eth_blockNumber"}))
     assert page.headers["vary"].startswith("*")

@@ -25,12 +25,12 @@ from tests.explorer.trading_town import Town
 _FAR = to_checksum_address("0x" + "fe" * 20)
 
 
-def test_a_form_asks_as_a_query_does(town: Town, api: Explorer) -> None:
+def test_a_form_asks_as_a_query_does(town: Town, explorer: Explorer) -> None:
     parameters = {"module": "account", "action": "balance", "address": town.etsc.address}
-    assert post(api, urlencode(parameters)) == ask(api, **parameters)
-    assert post(api, "{}", "application/json")["result"].startswith("Error! A POST carries")
-    assert post(api, "a=" + "x" * 600_000)["result"] == "Error! A request has 524288 bytes at most"
-    assert post(api, "&".join(f"p{at}=1" for at in range(200)))["status"] == "0"
+    assert post(explorer, urlencode(parameters)) == ask(explorer, **parameters)
+    assert post(explorer, "{}", "application/json")["result"].startswith("Error! A POST carries")
+    assert post(explorer, "a=" + "x" * 600_000)["result"] == "Error! A request has 524288 bytes at most"
+    assert post(explorer, "&".join(f"p{at}=1" for at in range(200)))["status"] == "0"
 
 
 @pytest.mark.parametrize(
@@ -76,21 +76,21 @@ def test_a_form_asks_as_a_query_does(town: Town, api: Explorer) -> None:
     ],
 )
 def test_what_is_asked_wrongly_is_refused_in_etherscans_envelope(
-    api: Explorer, parameters: dict[str, str], said: str
+    explorer: Explorer, parameters: dict[str, str], said: str
 ) -> None:
-    answer = ask(api, **parameters)
+    answer = ask(explorer, **parameters)
     assert answer.keys() == {"status", "message", "result"}
     assert (answer["status"], answer["message"]) == ("0", "NOTOK")
     assert said in answer["result"]
 
 
-def test_a_window_beyond_ten_thousand_is_refused(api: Explorer) -> None:
+def test_a_window_beyond_ten_thousand_is_refused(explorer: Explorer) -> None:
     wanted = {"module": "account", "action": "txlist", "address": _FAR}
     for page, offset in (("2", "10000"), ("101", "100"), ("9" * 60, "1"), ("2", "9" * 60), ("2", "")):
-        answer = ask(api, **wanted, page=page, offset=offset)
+        answer = ask(explorer, **wanted, page=page, offset=offset)
         assert answer["message"].startswith("Result window is too large"), (page, offset)
         assert answer["result"] is None
-    assert ask(api, **wanted, page="100", offset="100")["message"] == "No transactions found"
+    assert ask(explorer, **wanted, page="100", offset="100")["message"] == "No transactions found"
 
 
 @pytest.mark.parametrize(
@@ -107,27 +107,27 @@ def test_a_window_beyond_ten_thousand_is_refused(api: Explorer) -> None:
     ],
 )
 def test_the_proxy_refuses_in_the_envelope_of_json_rpc_before_any_node_is_asked(
-    api: Explorer, parameters: dict[str, str], said: str
+    explorer: Explorer, parameters: dict[str, str], said: str
 ) -> None:
-    answer = ask(api, module="proxy", **parameters)
+    answer = ask(explorer, module="proxy", **parameters)
     assert answer.keys() == {"jsonrpc", "id", "error"}
     assert answer["error"]["code"] == -32602
     assert said in answer["error"]["message"]
 
 
-def test_the_chain_may_be_named_and_the_second_version_stands_at_its_path(api: Explorer) -> None:
+def test_the_chain_may_be_named_and_the_second_version_stands_at_its_path(explorer: Explorer) -> None:
     wanted = {"module": "proxy", "action": "eth_blockNumber", "chainid": "40506", "apikey": "x"}
     paths = [f"{path}?{urlencode(wanted)}" for path in ("/api", "/v2/api")]
-    assert [json.loads(api.get(path).text)["jsonrpc"] for path in paths] == ["2.0", "2.0"]
+    assert [json.loads(explorer.get(path).text)["jsonrpc"] for path in paths] == ["2.0", "2.0"]
 
 
 @pytest.fixture
-def alone(api: Explorer, tmp_path: Path) -> Iterator[Site]:
+def alone(explorer: Explorer, tmp_path: Path) -> Iterator[Site]:
     """The parts of an explorer over the index of the town, that follows no node."""
     path = tmp_path / "explorer.json"
-    path.write_text(json.dumps({**api.config, "nodes": []}))
+    path.write_text(json.dumps({**explorer.config, "nodes": []}))
     readers = Readers()
-    readers.point_at(api.index)
+    readers.point_at(explorer.index)
     yield Site(Settings(path), readers, Bell(), State())
     readers.close()
 

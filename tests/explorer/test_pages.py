@@ -312,11 +312,11 @@ def test_a_contract_and_names_that_become_known_later_appear_without_a_restart(
 
 
 def test_a_broken_rewrite_of_the_configuration_is_said_and_the_last_good_one_kept(
-    town: Town, explorer: Explorer
+    town: Town, own_explorer: Explorer
 ) -> None:
-    explorer.write_config(prot=1)
-    wait_until(lambda: "prot is not a key here" in explorer.get("/").text, "the complaint")
-    assert explorer.health()["contract"] == town.etsc.address
+    own_explorer.write_config(prot=1)
+    wait_until(lambda: "prot is not a key here" in own_explorer.get("/").text, "the complaint")
+    assert own_explorer.health()["contract"] == town.etsc.address
 
 
 def test_the_stream_announces_a_new_block(town: Town, explorer: Explorer) -> None:
@@ -330,23 +330,23 @@ def test_the_stream_announces_a_new_block(town: Town, explorer: Explorer) -> Non
     connection.close()
 
 
-def test_stops_cleanly_though_a_browser_is_listening(explorer: Explorer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", explorer.config["port"], timeout=20)
+def test_stops_cleanly_though_a_browser_is_listening(own_explorer: Explorer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", own_explorer.config["port"], timeout=20)
     connection.request("GET", "/events")
     connection.getresponse().readline()
-    assert explorer.stop() == 0
-    assert "Traceback" not in explorer.log.read_text()
+    assert own_explorer.stop() == 0
+    assert "Traceback" not in own_explorer.log.read_text()
     connection.close()
 
 
-def test_needs_less_than_100_MiB_and_no_web3(explorer: Explorer, town: Town) -> None:
+def test_needs_less_than_100_MiB_and_no_web3(own_explorer: Explorer, town: Town) -> None:
     for path in ("/", "/nodes", "/address/" + town.etsc.address, "/block/1") * 5:
-        assert explorer.get(path).status == 200
-    assert explorer.process is not None
-    status = (ROOT / f"/proc/{explorer.process.pid}/status").read_text()
+        assert own_explorer.get(path).status == 200
+    assert own_explorer.process is not None
+    status = (ROOT / f"/proc/{own_explorer.process.pid}/status").read_text()
     resident = re.search(r"VmRSS:\s+(\d+) kB", status)
     assert resident is not None
     assert int(resident[1]) < 100 * 1024
-    os.kill(explorer.process.pid, signal.SIGINT)
-    assert explorer.process.wait(20) == 0
-    explorer.process = None
+    os.kill(own_explorer.process.pid, signal.SIGINT)
+    assert own_explorer.process.wait(20) == 0
+    own_explorer.process = None

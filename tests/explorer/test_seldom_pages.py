@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from eth_abi.abi import encode
 from playwright.sync_api import Browser
 
 from chain.call import Call
-from tests.browsing import DESK, PHONE, Visit
+from tests.browsing import DESK, PHONE, SCHEMES, Visit
 from tests.explorer.gethnode import RICH, GethNode, genesis, wait_until
 from tests.explorer.running import Explorer, configuration
 from tests.explorer.test_pages import words
@@ -102,24 +102,19 @@ def _let_some_wait(node: GethNode) -> None:
     node.hand_over(RICH[7], *((ahead, Call(RICH[8].address, b"", 10**18)) for ahead in (0, 1, 5)))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_what_is_seldom_seen_is_readable_for_everybody(
-    browser: Browser, seldom: Seldom, pictures: Path, name: str, scheme: Any
+    browser: Browser, seldom: Seldom, pictures: Path, name: str
 ) -> None:
     path = seldom.paths[name]
     wait_until(lambda: PAGES[name] in words(seldom.explorer.get(path).text), f"the page of {name}")
-    visit = Visit(browser, seldom.url, viewport=DESK, color_scheme=scheme)
-    visit.page.goto(path, wait_until="load")
-    assert visit.faults() == []
-    assert visit.complaints == []
-    visit.take_picture(pictures / f"{name}-{scheme}.png")
-    visit.close()
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_what_is_seldom_seen_fits_a_phone(browser: Browser, seldom: Seldom, name: str) -> None:
-    visit = Visit(browser, seldom.url, **PHONE)
-    visit.page.goto(seldom.paths[name], wait_until="load")
-    assert visit.too_wide() <= 0
-    visit.close()
+    with closing(Visit(browser, seldom.url, viewport=DESK)) as visit:
+        visit.page.goto(path, wait_until="load")
+        for scheme in SCHEMES:
+            visit.page.emulate_media(color_scheme=scheme)
+            assert visit.faults() == [], scheme
+            visit.take_picture(pictures / f"{name}-{scheme}.png")
+        assert visit.complaints == []
+    with closing(Visit(browser, seldom.url, **PHONE)) as phone:
+        phone.page.goto(path, wait_until="load")
+        assert phone.too_wide() <= 0
