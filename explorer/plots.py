@@ -16,6 +16,8 @@ LEFT, WIDTH = 13.0, 84.0  # of the plot, in percent of the picture
 TOP, BOTTOM = 10, 24  # pixels above and below the plot
 _SIDE = 1000
 _LETTER = 0.022  # of the plot's width, that of a letter on a phone
+# By which values differ at most that are equal but for being rounded to thousandths of an elecoin and to Wh.
+_ALIKE = 1e-3
 _SMALLEST = 1e-6  # what is closer together is the same to whoever looks
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -70,8 +72,9 @@ class Scale:
 
     @classmethod
     def over(cls, low: float, high: float, most: int = 5) -> Scale:
-        if high - low <= max(1e-9 * max(abs(low), abs(high)), _SMALLEST):  # one value: give it room
-            room = max(abs(low) * 0.05, 20 * _SMALLEST) if abs(low) > _SMALLEST else 1.0
+        largest = max(abs(low), abs(high))
+        if high - low <= max(_ALIKE * largest, _SMALLEST):  # one value: give it room
+            room = max(largest * 0.05, 20 * _SMALLEST) if largest > _SMALLEST else 1.0
             low, high = low - room, high + room
         if 0 < low < 0.4 * high:
             low = 0.0

@@ -49,6 +49,21 @@ def test_marks_are_few_evenly_apart_and_reach_over_all_values(ends: tuple[float,
         assert len({brief(mark, step) for mark in marks}) == len(marks) or high - low < 1e-4 * abs(high)
 
 
+@pytest.mark.parametrize(("low", "high"), [(49.9816, 49.983), (725.6992, 725.7183), (-20.01, -20.0), (0, 0)])
+def test_what_differs_by_rounding_alone_lies_together_in_the_middle(low: float, high: float) -> None:
+    scale = Scale.over(low, high)
+    first, last = scale.marks[0], scale.marks[-1]
+    assert high - low < 0.02 * (last - first)
+    assert first + 0.25 * (last - first) < low <= high < last - 0.25 * (last - first)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(2e-3, 10))
+def test_what_differs_by_more_fills_the_height(low: float, part: float) -> None:
+    high = low + max(part * abs(low), 2e-3)
+    scale = Scale.over(low, high)
+    assert high - low > 0.39 * (scale.marks[-1] - scale.marks[0])
+
+
 @pytest.mark.parametrize(
     ("value", "step", "label"),
     [
