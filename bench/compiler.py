@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errors import EnvironmentFault
+from orchestrator.command import end
 from orchestrator.foundry import Project
 
 _SCRIPT = Path(__file__).with_name("compile.js")
@@ -60,9 +61,4 @@ class Compiler:
         self._artifact.write_text(json.dumps(content))
 
     def close(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, seconds=_END_SECONDS)

@@ -24,7 +24,7 @@ from genesis.block import genesis_block
 from genesis.keys import derive, new_mnemonic, write_keystore
 from genesis.paths import SEALER_PATH
 from orchestrator.allocation import allocate_ports
-from orchestrator.command import run
+from orchestrator.command import end, run
 from orchestrator.interrupts import uninterrupted
 
 NODES = ("a", "b", "c")
@@ -33,7 +33,6 @@ _POLL_SECONDS = 0.01
 # Miners held to a quota pay for every question with hashes.
 _POW_POLL_SECONDS = 0.05
 _SECONDS = 300.0
-_END_SECONDS = 20.0
 _LABEL = "io.elecoin.bench"
 
 
@@ -98,14 +97,7 @@ class PlainChain:
                 node.close()
 
     def end(self) -> None:
-        for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end(*self._processes)
         if self._recipe.engine == "docker":
             listing = ["docker", "ps", "--all", "--quiet", "--filter", f"label={self._mark}"]
             # One after the other: several that leave one network at once can deadlock Docker 20.10

@@ -180,6 +180,18 @@ def _started(
                 pipe.close()
 
 
+def end(*processes: subprocess.Popen[Any], seconds: float = 20.0) -> None:
+    """Asks programs that were started by hand to end, all at once, and kills those that have not in time."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

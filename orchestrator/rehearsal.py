@@ -25,6 +25,7 @@ from chain.wallet import Fees, Wallet
 from contracts.etsc import Etsc, contract_address
 from contracts.reverts import revert_of
 from errors import EnvironmentFault, TestbedError
+from orchestrator.command import end
 
 _ETHER_WEI = 10**18
 _FEES = Fees(max_fee_wei=10**11, tip_wei=2 * 10**9)
@@ -157,12 +158,7 @@ def _running(argv: Sequence[str], path: Path) -> Iterator[IpcRpc]:
         yield rpc
     finally:
         rpc.close()
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def _wait(condition: Callable[[], T | None], what: str) -> T:

@@ -13,7 +13,7 @@ from explorer.state import NodeState, Peer
 
 
 @dataclass(frozen=True)
-class Connection:
+class Peering:
     """A connection as the node at one end reports it; `other` is None where the peer is no node of ours."""
 
     peer: Peer
@@ -25,7 +25,7 @@ class NodeRow:
     seen: NodeState
     behind: int | None
     same_branch: bool | None  # None where the index has not reached the node's height
-    connections: tuple[Connection, ...] | None
+    peerings: tuple[Peering, ...] | None
 
 
 def nodes(request: Request) -> Response:
@@ -44,9 +44,9 @@ def nodes(request: Request) -> Response:
                     seen=seen,
                     behind=None if seen.head is None or best is None else max(0, best - seen.head),
                     same_branch=None if canonical is None else canonical["hash"] == seen.head_hash,
-                    connections=None
+                    peerings=None
                     if seen.peers is None
-                    else tuple(Connection(peer, by_id.get(peer.enode_id)) for peer in seen.peers),
+                    else tuple(Peering(peer, by_id.get(peer.enode_id)) for peer in seen.peers),
                 )
             )
     return site.page(

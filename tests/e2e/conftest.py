@@ -1,6 +1,6 @@
 """Testbeds that several tests share, one for each engine.
 
-What shares a testbed runs on one worker; everything else is spread over all.
+What shares a testbed runs on one worker, whichever file it is in.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from chain.rpc import HttpRpc, IpcRpc, Rpc, RpcUnreachable, block_number, nonce_
 from chain.wallet import Fees, Signed, Wallet
 from genesis.block import genesis_block
 from genesis.keys import encrypted
+from orchestrator.command import end
 from orchestrator.dag import dag_directory
 from orchestrator.geth import find_geth
 from tests.nudge import Nudge
@@ -27,7 +28,6 @@ from tests.nudge import Nudge
 CHAIN_ID = 40506
 FEES = Fees(20 * 10**9, 2 * 10**9)
 _PATIENCE_SECONDS = 60.0
-_END_SECONDS = 20.0
 
 
 def _key(name: str) -> bytes:
@@ -150,13 +150,8 @@ class GethNode:
     def stop(self) -> None:
         if self.process is None:
             return
-        self.process.terminate()
-        try:
-            self.process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            # Its miner may have locked up for good, as bench/longchain.py says; it does not end then.
-            self.process.kill()
-            self.process.wait()
+        # Its miner may have locked up for good, as bench/longchain.py says; it does not end by itself then.
+        end(self.process)
         self.process = None
 
     def ask(self, method: str, *params: Any) -> Any:
