@@ -173,8 +173,7 @@ def test_three_signers_one_of_whom_was_cut_off(make_node: NodeMaker, make_explor
     for node in nodes:
         node.ask("miner_stop")
     wait_until(lambda: len({node.head_hash() for node in nodes}) == 1, "one head")
-    explorer.wait_for(alone)
-    assert differences(explorer, alone) == []
+    assert settled(explorer, alone) == []
 
 
 def test_after_a_rewind_and_other_blocks_the_index_follows_and_keeps_the_orphans(
